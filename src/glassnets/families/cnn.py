@@ -1,0 +1,86 @@
+"""Convolutional network: stages of convolutions, each stage closed by pooling, then dense layers.
+
+LeCun, Bottou, Bengio & Haffner (1998), "Gradient-based learning applied to document recognition".
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from glassnets import families, params
+from glassnets.params import Fraction, Positive, Shape
+
+
+class Network(params.Network):
+    filters: Annotated[  # one list a stage, one number a convolution
+        tuple[Annotated[tuple[Positive, ...], Field(min_length=1)], ...], Field(min_length=1)
+    ]
+    kernel_size: Annotated[int, Field(gt=0, le=99)]
+    padding: Literal["same", "valid"]
+    head: Literal["flatten", "average"]  # what the dense layers see of the last feature maps
+    units: tuple[Positive, ...]  # dense layers between feature maps and logits
+    batch_normalization: bool
+    dropout: Fraction
+
+    def problem(self, image_shape: Shape) -> str | None:
+        size = min(image_shape)
+        for stage in self.filters:
+            if self.padding == "valid":
+                size -= len(stage) * (self.kernel_size - 1)
+            if size < 1:
+                return (
+                    f"kernel_size: expected convolutions that leave a pixel of images of "
+                    f"{image_shape[0]}×{image_shape[1]}, got {self.kernel_size} (padding: valid)"
+                )
+            size = max(1, size // 2)
+        return None
+
+
+PRESETS = {
+    "seed": Network(
+        filters=((32,), (64,)),
+        kernel_size=3,
+        padding="valid",
+        head="flatten",
+        units=(64,),
+        batch_normalization=False,
+        dropout=0.0,
+    )
+}
+
+
+def build(network: Network, image_shape: Shape, classes: int) -> families.Built:
+    import keras
+    from keras import layers
+
+    normalise = network.batch_normalization
+    images = keras.Input(image_shape, name="images")  # (n, h, w)
+    x = layers.Rescaling(1 / 255, name="scale")(images)
+    x = layers.Reshape((*image_shape, 1), name="channel")(x)  # (n, h, w, 1)
+    activations = {}
+    for i, stage in enumerate(network.filters):
+        for j, filters in enumerate(stage):
+            x = layers.Conv2D(  # (n, h, w, filters)
+                filters,
+                network.kernel_size,
+                padding=network.padding,
+                use_bias=not normalise,
+                name=f"convolution_{i}_{j}",
+            )(x)
+            if normalise:
+                x = layers.BatchNormalization(name=f"normalization_{i}_{j}")(x)
+            x = layers.ReLU(name=f"relu_{i}_{j}")(x)
+        activations[f"block_{i}"] = x  # before pooling, where class-activation maps look
+        if min(x.shape[1:3]) > 1:  # a single row or column is pooled no further
+            x = layers.MaxPooling2D(2, name=f"pooling_{i}")(x)  # (n, h/2, w/2, filters)
+    if network.head == "average":
+        x = layers.GlobalAveragePooling2D(name="average")(x)  # (n, filters)
+    else:
+        x = layers.Flatten(name="flatten")(x)  # (n, h·w·filters)
+    for i, units in enumerate(network.units):
+        x = layers.Dense(units, activation="relu", name=f"dense_{i}")(x)  # (n, units)
+    activations["penultimate"] = x
+    if network.dropout:
+        x = layers.Dropout(network.dropout, name="dropout")(x)
+    logits = layers.Dense(classes, name="logits")(x)  # (n, classes)
+    return keras.Model(images, logits, name="cnn"), {**activations, "logits": logits}

@@ -1,0 +1,182 @@
+"""Training: batches, augmentation, schedule, selection, and the same bytes for the same seed."""
+
+import numpy as np
+import pytest
+
+from glassnets import artefacts, params, runtime, training
+from glassnets.errors import GlassnetsError
+from glassnets.params import Augmentation, Training
+
+PARAMS = params.load(artefacts.params_file())
+STILL = Augmentation(rotation=0.0, scale=0.0, shear=0.0, shift=0.0)
+PLAIN = Training(
+    epochs=3,
+    batch_size=16,
+    learning_rate=0.01,
+    schedule="constant",
+    warmup_epochs=0.0,
+    weight_decay=0.0,
+    label_smoothing=0.0,
+    augmentation=None,
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tensorflow():
+    runtime.start_tensorflow(PARAMS.runtime)
+
+
+def data(n=80, seed=0):
+    """Images whose brightest half is the label."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, n).astype(np.uint8)
+    images = rng.integers(0, 100, (n, 6, 6), dtype=np.uint8)
+    images[labels == 0, :3] += 100
+    images[labels == 1, 3:] += 100
+    return {"images": images, "labels": labels}
+
+
+def network():
+    import keras
+
+    inputs = keras.Input((6, 6))
+    x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))
+    x = keras.layers.Dropout(0.1)(keras.layers.Dense(8, activation="relu")(x))
+    return keras.Model(inputs, keras.layers.Dense(2)(x))
+
+
+def fit(
+    train=None, seed=0, on_batch=lambda loss: None, on_epoch=lambda epoch, logs: None, **update
+):
+    runtime.set_seed(seed)
+    model = network()
+    history = training.fit(
+        model,
+        data() if train is None else train,
+        data(seed=1),
+        PLAIN.model_copy(update=update),
+        seed,
+        on_batch,
+        on_epoch,
+    )
+    return model, history
+
+
+def flat(model):
+    return np.concatenate([w.ravel() for w in model.get_weights()])
+
+
+def test_it_learns_and_tells_each_epoch():
+    _, history = fit(epochs=8)
+    assert history.columns.tolist() == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
+    assert history["epoch"].tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert history["val_accuracy"].iloc[-1] > 0.95
+
+
+def test_same_seed_same_bytes_with_or_without_listeners():
+    heard = []
+    alone, _ = fit(augmentation=Augmentation(rotation=9.0, scale=0.1, shear=0.1, shift=0.1))
+    fit(seed=7)  # another seed trained between
+    listened, _ = fit(
+        augmentation=Augmentation(rotation=9.0, scale=0.1, shear=0.1, shift=0.1),
+        on_batch=heard.append,
+        on_epoch=lambda epoch, logs: heard.append((epoch, logs)),
+    )
+    np.testing.assert_array_equal(flat(alone), flat(listened))
+    assert len(heard) == 3 * 5 + 3
+    other, _ = fit(seed=1)
+    assert not np.array_equal(flat(alone), flat(other))
+
+
+def test_the_epoch_of_lowest_validation_loss_is_kept():
+    noise = data()
+    noise["labels"] = 1 - noise["labels"]  # each epoch on lies makes validation worse
+    model, history = fit(train=noise, learning_rate=0.05, epochs=6)
+    best = history["val_loss"].min()
+    assert best < history["val_loss"].iloc[-1]
+    import keras
+
+    model.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    held = data(seed=1)
+    assert model.evaluate(held["images"], held["labels"], verbose=0)[0] == pytest.approx(best, 1e-4)
+
+
+def test_a_loss_that_is_not_finite_is_an_error():
+    # The rate is out of all bounds (params.yaml would refuse it), so the loss overflows at once.
+    with pytest.raises(GlassnetsError, match=r"finite loss.*epoch \d of seed 0.*learning_rate"):
+        fit(learning_rate=1e38, epochs=2)
+
+
+def test_every_epoch_is_a_new_shuffle_of_all_images():
+    train = data(40)
+    train["images"][:, 0, 0] = np.arange(40)
+    batches = list(training.batches(train, 2, PLAIN, seed=0).as_numpy_iterator())
+    assert [len(images) for images, _ in batches] == [16, 16, 8] * 3
+    order = np.concatenate([images[:, 0, 0] for images, _ in batches]).astype(int)
+    epochs = order.reshape(3, 40)
+    for epoch in epochs:
+        assert sorted(epoch) == list(range(40))
+    assert not (epochs[0] == epochs[1]).all()
+    labels = np.concatenate([labels.argmax(axis=1) for _, labels in batches])
+    np.testing.assert_array_equal(labels, train["labels"][order])  # each image keeps its label
+
+
+def test_cosine_schedule_by_hand():
+    cosine = PLAIN.model_copy(update={"schedule": "cosine", "warmup_epochs": 1.0, "epochs": 3})
+    rate = training.optimizer(cosine, steps=10)._learning_rate
+    at = [float(rate(step)) for step in (0, 5, 10, 20, 30)]
+    assert at == pytest.approx([0, 0.005, 0.01, 0.005, 0], abs=1e-8)
+    assert float(training.optimizer(PLAIN, steps=10).learning_rate) == pytest.approx(0.01)
+
+
+def augmented(images, seed=(0, 0), **update):
+    return training.augment(
+        images.astype(np.float32), STILL.model_copy(update=update), seed
+    ).numpy()
+
+
+def test_no_augmentation_is_the_identity():
+    images = data()["images"]
+    np.testing.assert_allclose(augmented(images), images, atol=1e-3)
+
+
+def test_augmentation_depends_on_seed_and_step_alone():
+    images = data()["images"]
+    first = augmented(images, (1, 5), rotation=20.0)
+    np.testing.assert_array_equal(augmented(images, (1, 5), rotation=20.0), first)
+    assert not np.allclose(augmented(images, (1, 6), rotation=20.0), first)
+    assert not np.allclose(augmented(images, (2, 5), rotation=20.0), first)
+
+
+def test_augmentation_moves_within_its_bounds():
+    # A dot in the middle of a large black image: where it goes tells what was done.
+    images = np.zeros((500, 41, 41))
+    images[:, 20, 20] = 1000
+    rows, columns = np.mgrid[:41, :41]
+
+    def centre(moved):
+        mass = moved.sum(axis=(1, 2))
+        return (moved * rows).sum(axis=(1, 2)) / mass, (moved * columns).sum(axis=(1, 2)) / mass
+
+    for down, right in [centre(augmented(images, shift=0.1))]:
+        for moved in (down, right):
+            assert np.abs(moved - 20).max() <= 4.1 + 1e-3  # a tenth of 41 pixels
+            assert np.abs(moved - 20).max() > 3.5
+    # About the centre, the dot stays where it is under every other change.
+    for change in ({"rotation": 90.0}, {"scale": 0.5}, {"shear": 0.5}):
+        for moved in centre(augmented(images, **change)):
+            np.testing.assert_allclose(moved, 20, atol=1e-2)
+
+
+def test_rotation_turns_by_at_most_its_angle():
+    images = np.zeros((500, 41, 41))
+    images[:, 20, 35] = 1000  # 15 pixels right of the centre
+    rows, columns = np.mgrid[:41, :41]
+    moved = augmented(images, rotation=30.0)
+    mass = moved.sum(axis=(1, 2))
+    down = (moved * rows).sum(axis=(1, 2)) / mass - 20
+    right = (moved * columns).sum(axis=(1, 2)) / mass - 20
+    angles = np.degrees(np.arctan2(down, right))
+    assert np.abs(angles).max() <= 30.5
+    assert np.abs(angles).max() > 27
+    np.testing.assert_allclose(np.hypot(down, right), 15, atol=0.6)
