@@ -1,0 +1,1 @@
+"""What the results say when the families stand side by side: tests, tables, pictures."""
