@@ -1,0 +1,70 @@
+"""What all stages do on the command line: read the arguments and params.yaml, work, and say in
+one line what went wrong (exit 2: it was asked wrongly; 1: it failed while working)."""
+
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from glassnets import artefacts, params, registry
+from glassnets.errors import GlassnetsError, ParameterError
+from glassnets.params import Params
+
+DatasetName = Annotated[str, typer.Argument(metavar="DATASET", help="Such as digits or mnist.")]
+FamilyName = Annotated[str, typer.Argument(metavar="FAMILY", help="Such as cnn.")]
+
+
+def run_dataset(work: Callable[[Params, str], None]) -> None:
+    """Makes a command line of a stage that works on a dataset."""
+
+    def command(dataset: DatasetName) -> None:
+        _attempt(lambda: work(_params(dataset), dataset))
+
+    _run(command, work.__doc__)
+
+
+def run_cell(work: Callable[[Params, str, str], None]) -> None:
+    """Makes a command line of a stage that works on a (dataset, family)."""
+
+    def command(dataset: DatasetName, family: FamilyName) -> None:
+        _attempt(lambda: work(_params(dataset, family), dataset, family))
+
+    _run(command, work.__doc__)
+
+
+def _params(dataset: str, family: str | None = None) -> Params:
+    """params.yaml, once it is sure that it holds what was asked for."""
+    for room, name in (("datasets", dataset), ("families", family)):
+        known = registry.names(room)
+        if name is not None and name not in known:
+            raise ParameterError(f"{room}: expected one of {', '.join(known)}, got {name!r}")
+    loaded = params.load(artefacts.params_file())
+    group = loaded.dataset(dataset)
+    if family is not None:
+        group.family(family)
+    return loaded
+
+
+def _run(command: Callable[..., None], doc: str | None) -> None:
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command(help=doc)(command)
+    app()
+
+
+def _attempt(work: Callable[[], None]) -> None:
+    try:
+        work()
+    except GlassnetsError as error:
+        _leave(str(error), error.exit_code)
+    except OSError as error:
+        _leave(f"{error.strerror or error}: {error.filename or 'no file named'}", 1)
+    except MemoryError:
+        _leave("expected enough memory, got none left: try a smaller batch_size", 1)
+    except KeyboardInterrupt:
+        _leave("interrupted; nothing was half-written", 130)
+
+
+def _leave(message: str, exit_code: int) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    raise typer.Exit(exit_code)

@@ -1,0 +1,105 @@
+"""A temporary clone of the project with a tiny cut of digits, in which whole pipelines run."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from glassnets import artefacts
+
+
+class Clone:
+    """A project folder of its own, and the commands of its environment."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        # A proxy nobody listens at: no test of a pipeline reaches outside this machine.
+        self.environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "DVC"))},
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PYTHONPATH": str(folder / "src"),
+            "https_proxy": "http://127.0.0.1:9",
+            "http_proxy": "http://127.0.0.1:9",
+            "no_proxy": "127.0.0.1,localhost",
+            "GIT_AUTHOR_NAME": "test",
+            "GIT_AUTHOR_EMAIL": "test@localhost",
+            "GIT_COMMITTER_NAME": "test",
+            "GIT_COMMITTER_EMAIL": "test@localhost",
+        }
+        self.environment.pop("GLASSNETS_EXTERNAL", None)
+
+    def start(self, *command: str) -> subprocess.Popen:
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *command: str, check: bool = True) -> str:
+        process = self.start(*command)
+        output, _ = process.communicate(timeout=900)
+        if check:
+            assert process.returncode == 0, f"{' '.join(command)}\n{output}"
+        return output
+
+    def lock(self) -> bytes:
+        return (self.folder / "dvc.lock").read_bytes()
+
+    def edit_params(self, edit) -> None:
+        yaml = YAML()
+        path = self.folder / "params.yaml"
+        content = yaml.load(path)
+        edit(content)
+        yaml.dump(content, path)
+
+    def partials(self) -> list[Path]:
+        return [
+            p
+            for room in ("data", "models", "results")
+            for p in (self.folder / room).rglob("*.partial")
+        ]
+
+
+def tiny(content) -> None:
+    """The smallest digits that still has every class in every part."""
+    digits = content["digits"]
+    digits["max_images"] = 300
+    digits["seeds"] = [0, 1]
+    content["evaluation"]["bootstrap_resamples"] = 100
+    for family in ("feedforward", "lstm", "cnn", "attention"):
+        digits[family]["training"]["epochs"] = 3
+
+
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory) -> Clone:
+    """The working tree as it is, without what is ignored, committed anew, the pipeline run once."""
+    folder = tmp_path_factory.mktemp("clone") / "project"
+    root = artefacts.root()
+    files = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\0")
+    for name in filter(None, files):
+        if (root / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(root / name, folder / name)
+    made = Clone(folder)
+    made.edit_params(tiny)
+    made.run("git", "init", "--quiet")
+    made.run("git", "add", "--all")
+    made.run("git", "commit", "--quiet", "--message", "tiny")
+    made.first_output = made.run("dvc", "repro", "compare@digits")
+    made.run("git", "add", "--all")
+    made.run("git", "commit", "--quiet", "--message", "tiny results")
+    return made

@@ -1,0 +1,134 @@
+"""The whole pipeline in a temporary clone: it runs, runs nothing twice, and repeats its bytes."""
+
+import json
+import os
+import random
+import signal
+import sqlite3
+import time
+
+import pytest
+
+from glassnets import registry
+
+pytestmark = pytest.mark.slow
+FAMILIES = registry.names("families")
+
+
+def test_it_writes_what_it_promises(clone):
+    results = clone.folder / "results" / "digits"
+    for name in ("comparison.md", "comparison.csv", "comparison.png", "mcnemar.csv"):
+        assert (results / name).stat().st_size > 0
+    for family in FAMILIES:
+        figures = json.loads((results / family / "metrics.json").read_text())
+        assert 0 <= figures["accuracy"]["mean"] <= 1
+        assert len(figures["accuracy"]["by_seed"]) == 2
+        models = clone.folder / "models" / "digits" / family
+        assert sorted(path.name for path in models.iterdir()) == [
+            "seed-0.weights.h5",
+            "seed-1.weights.h5",
+        ]
+    assert clone.partials() == []
+
+
+def test_the_terminal_shows_no_noise(clone):
+    for noise in ("Traceback", "absl", "oneDNN", "WARNING", "Warning", "alembic", "View run"):
+        assert noise not in clone.first_output, clone.first_output
+
+
+def test_a_second_repro_runs_nothing(clone):
+    before = clone.lock()
+    output = clone.run("dvc", "repro", "compare@digits")
+    assert "Running stage" not in output
+    assert "up to date" in output
+    assert clone.lock() == before
+
+
+def test_forced_it_repeats_every_byte(clone):
+    before = clone.lock()
+    output = clone.run("dvc", "repro", "--force", "compare@digits")
+    assert output.count("Running stage") == 3 + 2 * len(FAMILIES)
+    assert clone.lock() == before
+    assert clone.run("git", "status", "--porcelain") == ""
+
+
+def runs(clone):
+    with sqlite3.connect(clone.folder / "mlflow.db") as database:
+        return database.execute(
+            "select r.name, r.status from runs r join experiments e using (experiment_id) "
+            "where e.name = 'glassnets-digits' and r.lifecycle_stage = 'active' order by r.name"
+        ).fetchall()
+
+
+def test_mlflow_holds_one_finished_run_a_seed(clone):
+    expected = [(f"{family}-seed-{seed}", "FINISHED") for family in FAMILIES for seed in (0, 1)]
+    assert runs(clone) == expected
+
+
+def test_an_edit_reruns_its_own_cell_alone(clone):
+    def edit(content):
+        content["digits"]["lstm"]["training"]["epochs"] = 2
+
+    clone.edit_params(edit)
+    stale = {
+        line.rstrip(":")
+        for line in clone.run("dvc", "status").splitlines()
+        if line and not line[0].isspace() and "mnist" not in line
+    }
+    clone.run("git", "checkout", "--quiet", "params.yaml")
+    assert stale == {"train@digits-lstm", "evaluate@digits-lstm"}
+
+
+def test_ten_kills_leave_no_trace(clone):
+    before, moments = clone.lock(), random.Random(0)
+    for _ in range(10):
+        process = clone.start("dvc", "repro", "--force", "--single-item", "train@digits-cnn")
+        time.sleep(moments.uniform(0.5, 12))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    clone.run("dvc", "repro", "compare@digits")
+    assert clone.lock() == before
+    assert clone.partials() == []
+    assert clone.run("git", "status", "--porcelain") == ""
+    assert len(runs(clone)) == 2 * len(FAMILIES)
+
+
+def test_offline_a_bare_repro_ends_at_mnist_with_digits_whole(clone):
+    process = clone.start("dvc", "repro", "--force", "--dry")
+    process.communicate()
+    output = clone.run("dvc", "repro", check=False)
+    assert "Stage 'compare@digits' didn't change" in output
+    assert "Running stage 'fetch@mnist'" in output
+    assert "data/external/mnist" in output
+    assert "compare@digits" in output
+    assert "Traceback" not in output
+    assert not (clone.folder / "data" / "raw" / "mnist.npz").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "dvc dag",
+        "dvc metrics show",
+        "dvc params diff",
+        "dvc metrics diff",
+        "dvc plots show",
+        "dvc exp run --set-param digits.feedforward.training.epochs=2 compare@digits",
+        "dvc exp show --no-pager",
+    ],
+)
+def test_dvcs_own_commands_work(clone, command):
+    clone.run(*command.split())
+
+
+def test_bad_parameters_stop_the_pipeline_before_it_writes(clone):
+    def edit(content):
+        content["digits"]["cnn"]["training"]["epochs"] = -1
+
+    before = clone.lock()
+    clone.edit_params(edit)
+    output = clone.run("dvc", "repro", "compare@digits", check=False)
+    clone.run("git", "checkout", "--quiet", "params.yaml")
+    assert "error: params.yaml: digits.cnn.training.epochs: expected" in output
+    assert "exited with 2" in output
+    assert clone.lock() == before
