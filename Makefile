@@ -25,9 +25,9 @@ env: .venv/.complete  ## Build the environment in .venv, every package pinned by
 run: env  ## Run the pipeline: make run, or make run DATASET=mnist
 	dvc repro compare@$(DATASET)
 	@echo
-	@cat results/$(DATASET)/comparison.md
-	@echo
-	@echo "Written: results/$(DATASET)/comparison.md. Every run, with curves and models, in MLflow: make ui"
+	@sed '/^!\[/,$$d' results/$(DATASET)/comparison.md  # the page's head, as far as its picture
+	@echo "What follows from it, and a picture: results/$(DATASET)/comparison.md"
+	@echo "Every run with its curves, figures and model, in MLflow: make ui"
 
 test: env lint  ## Lint, check types, run all tests
 	pytest

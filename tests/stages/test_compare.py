@@ -74,7 +74,7 @@ def outputs(project):
     return {path.name: path.read_bytes() for path in files if path.name != "split.json"}
 
 
-def test_it_writes_the_four_files_and_prints_the_table(project, capsys):
+def test_it_writes_the_four_files_and_says_what_follows(project, capsys):
     run()
     printed = capsys.readouterr().out
     written = outputs(project)
@@ -89,8 +89,6 @@ def test_it_writes_the_four_files_and_prints_the_table(project, capsys):
     assert "So cnn is the most accurate of these 4 families." in page
     assert "600 to test on, the same for every family (lying in another part too: 2)" in page
     assert "Random split (test_size 0.2, random_state 42, stratified)" in page
-    rows = [line for line in printed.splitlines() if line.startswith(tuple(FAMILIES))]
-    assert [line.split()[0] for line in rows[:4]] == table["family"].tolist()
     assert "So cnn is the most accurate" in printed
 
 

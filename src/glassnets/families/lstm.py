@@ -30,7 +30,7 @@ class Network(params.Network):
         elif self.patch_size is None or height % self.patch_size or width % self.patch_size:
             return (
                 f"patch_size: expected a side that divides images of {height}×{width}, "
-                f"got {self.patch_size}"
+                f"got {self.patch_size or 'null'}"
             )
         return None
 

@@ -93,7 +93,7 @@ def _accuracies(
     axes.set_yticks(range(len(table)), table["family"])
     axes.set_ylim(len(table) - 0.5, -0.6)
     axes.margins(x=0.12)
-    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.grid(visible=False, axis="y")
     axes.xaxis.set_major_formatter(_percent())
     axes.set_xlabel(f"● mean, {setting.percent} interval   ○ each seed")

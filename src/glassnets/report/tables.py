@@ -61,7 +61,7 @@ def comparison(metrics: dict[str, Metrics]) -> pd.DataFrame:
 
 
 def readable(table: pd.DataFrame, setting: Setting) -> pd.DataFrame:
-    """``comparison``'s table as text, narrow enough for a terminal of 100 columns."""
+    """``comparison``'s table as text, narrow enough for a terminal of 120 columns."""
     shown = pd.DataFrame({"family": table["family"]})
     shown["accuracy %"] = [
         f"{100 * mean:.2f} ± {100 * sd:.2f}"
@@ -89,10 +89,10 @@ def readable_tests(tests: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     return shown
 
 
-def laid_out(shown: pd.DataFrame, style: str) -> str:
-    """A table of text in one of tabulate's styles, all but the first column flush right."""
+def laid_out(shown: pd.DataFrame) -> str:
+    """A table of text in Markdown, all but the first column flush right."""
     align = ["left"] + ["right"] * (shown.shape[1] - 1)
-    return shown.to_markdown(index=False, tablefmt=style, colalign=align, disable_numparse=True)
+    return shown.to_markdown(index=False, colalign=align, disable_numparse=True)
 
 
 def conclusions(table: pd.DataFrame, tests: pd.DataFrame, setting: Setting) -> list[str]:
@@ -139,7 +139,7 @@ def markdown(table: pd.DataFrame, tests: pd.DataFrame, setting: Setting, picture
     paired = f"""
 ## Is one more accurate than another?
 
-{laid_out(readable_tests(tests, setting), "pipe")}
+{laid_out(readable_tests(tests, setting))}
 
 {said}
 
@@ -165,7 +165,7 @@ to choose the epoch by, {setting.images["test"]:,} to test on, the same for ever
 {seeds} training run{"s" if seeds > 1 else ""} of each family \
 ({"seeds" if seeds > 1 else "seed"} {", ".join(map(str, setting.seeds))}).
 
-{laid_out(readable(table, setting), "pipe")}
+{laid_out(readable(table, setting))}
 
 ![Accuracy, training curves and reliability of each family]({picture})
 {paired if families > 1 else ""}

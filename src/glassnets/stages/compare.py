@@ -41,8 +41,6 @@ def compare(params: Params, dataset: str) -> None:
         artefacts.save_table(mcnemar, tests)
         png.write_bytes(picture)
 
-    print(f"\n{dataset}: {setting.images['test']:,} test images, seeds {seeds}\n")
-    print(tables.laid_out(tables.readable(table, setting), "simple"), end="\n\n")
     print(*tables.conclusions(table, tests, setting), sep="\n")
 
 

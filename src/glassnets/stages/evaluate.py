@@ -34,7 +34,9 @@ def evaluate(params: Params, dataset: str, family: str) -> None:
     probabilities = np.stack(each)  # (seeds, n, classes)
     metrics = evaluation.metrics(labels, probabilities, train_accuracy, params.evaluation)
     parameters = [float(model.count_params())] * len(seeds)
-    metrics["parameters"] = evaluation.summary(parameters, np.array(parameters), 0.95)
+    metrics["parameters"] = evaluation.summary(
+        parameters, np.array(parameters), params.evaluation.confidence_level
+    )
     predictions = pd.concat(
         pd.DataFrame(
             {
