@@ -1,6 +1,7 @@
 # glassnets: `make help` lists what there is. Needs python3 (3.11 to 3.13), git and make.
 
 DATASET ?= digits
+PORT ?= 5000
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -38,7 +39,7 @@ lint: env  ## Lint and check types
 	mypy
 
 ui: env  ## Open MLflow on localhost
-	MLFLOW_DISABLE_TELEMETRY=true mlflow ui --host 127.0.0.1 --port 5000 \
+	MLFLOW_DISABLE_TELEMETRY=true mlflow ui --host 127.0.0.1 --port $(PORT) \
 	  --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}
 
 lock: env  ## Compile requirements*.txt from requirements*.in

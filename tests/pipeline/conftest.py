@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,11 @@ class Clone:
         if check:
             assert process.returncode == 0, f"{' '.join(command)}\n{output}"
         return output
+
+    def kill(self, process: subprocess.Popen) -> None:
+        """Ends a process and all that it started, at once."""
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
     def lock(self) -> bytes:
         return (self.folder / "dvc.lock").read_bytes()

@@ -1,9 +1,7 @@
 """The whole pipeline in a temporary clone: it runs, runs nothing twice, and repeats its bytes."""
 
 import json
-import os
 import random
-import signal
 import sqlite3
 import time
 
@@ -13,6 +11,7 @@ from glassnets import registry
 
 pytestmark = pytest.mark.slow
 FAMILIES = registry.names("families")
+EXPECTED_RUNS = [f"{family}-seed-{seed}" for family in FAMILIES for seed in (0, 1)]
 
 
 def test_it_writes_what_it_promises(clone):
@@ -52,17 +51,18 @@ def test_forced_it_repeats_every_byte(clone):
     assert clone.run("git", "status", "--porcelain") == ""
 
 
-def runs(clone):
+def finished_runs(clone):
     with sqlite3.connect(clone.folder / "mlflow.db") as database:
-        return database.execute(
-            "select r.name, r.status from runs r join experiments e using (experiment_id) "
-            "where e.name = 'glassnets-digits' and r.lifecycle_stage = 'active' order by r.name"
+        found = database.execute(
+            "select r.name from runs r join experiments e using (experiment_id) "
+            "where e.name = 'glassnets-digits' and r.lifecycle_stage = 'active' "
+            "and r.status = 'FINISHED' order by r.name"
         ).fetchall()
+    return [name for (name,) in found]
 
 
 def test_mlflow_holds_one_finished_run_a_seed(clone):
-    expected = [(f"{family}-seed-{seed}", "FINISHED") for family in FAMILIES for seed in (0, 1)]
-    assert runs(clone) == expected
+    assert finished_runs(clone) == EXPECTED_RUNS
 
 
 def test_an_edit_reruns_its_own_cell_alone(clone):
@@ -84,18 +84,15 @@ def test_ten_kills_leave_no_trace(clone):
     for _ in range(10):
         process = clone.start("dvc", "repro", "--force", "--single-item", "train@digits-cnn")
         time.sleep(moments.uniform(0.5, 12))
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        clone.kill(process)
     clone.run("dvc", "repro", "compare@digits")
     assert clone.lock() == before
     assert clone.partials() == []
     assert clone.run("git", "status", "--porcelain") == ""
-    assert len(runs(clone)) == 2 * len(FAMILIES)
+    assert finished_runs(clone) == EXPECTED_RUNS
 
 
 def test_offline_a_bare_repro_ends_at_mnist_with_digits_whole(clone):
-    process = clone.start("dvc", "repro", "--force", "--dry")
-    process.communicate()
     output = clone.run("dvc", "repro", check=False)
     assert "Stage 'compare@digits' didn't change" in output
     assert "Running stage 'fetch@mnist'" in output
@@ -103,22 +100,6 @@ def test_offline_a_bare_repro_ends_at_mnist_with_digits_whole(clone):
     assert "compare@digits" in output
     assert "Traceback" not in output
     assert not (clone.folder / "data" / "raw" / "mnist.npz").exists()
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        "dvc dag",
-        "dvc metrics show",
-        "dvc params diff",
-        "dvc metrics diff",
-        "dvc plots show",
-        "dvc exp run --set-param digits.feedforward.training.epochs=2 compare@digits",
-        "dvc exp show --no-pager",
-    ],
-)
-def test_dvcs_own_commands_work(clone, command):
-    clone.run(*command.split())
 
 
 def test_bad_parameters_stop_the_pipeline_before_it_writes(clone):
