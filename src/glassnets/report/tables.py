@@ -178,7 +178,7 @@ to choose the epoch by, {setting.images["test"]:,} to test on, the same for ever
 - **ECE %**: expected calibration error, how far confidence lies from accuracy; lower is better.
 - **Brier**: mean squared distance between the probabilities and the truth; lower is better.
 - **gap %**: training accuracy − test accuracy, in percentage points; near 0 means no overfitting.
-- **parameters**: numbers that training adjusts.
+- **parameters**: weights of a network, the moving statistics of batch normalisation included.
 """
 
 
