@@ -16,7 +16,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from glassnets.errors import ParameterError
-from glassnets.explanations import controls, gradients
+from glassnets.explanations import controls, gradients, perturbations
 from glassnets.explanations.method import Method
 from glassnets.explanations.network import Explained, Floats
 
@@ -28,6 +28,9 @@ METHODS: dict[str, Method] = {
         gradients.integrated_gradients,
         gradients.expected_gradients,
         gradients.smoothgrad,
+        perturbations.occlusion,
+        perturbations.rise,
+        perturbations.kernel_shap,
         controls.random_map,
         controls.edges,
         controls.image_itself,
