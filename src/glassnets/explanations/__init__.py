@@ -16,7 +16,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from glassnets.errors import ParameterError
-from glassnets.explanations import controls, gradients, perturbations
+from glassnets.explanations import activations, controls, gradients, perturbations
 from glassnets.explanations.method import Method
 from glassnets.explanations.network import Explained, Floats
 
@@ -31,6 +31,11 @@ METHODS: dict[str, Method] = {
         perturbations.occlusion,
         perturbations.rise,
         perturbations.kernel_shap,
+        activations.grad_cam,
+        activations.grad_cam_plus_plus,
+        activations.attention_rollout,
+        activations.attention_relevance,
+        activations.temporal_saliency_rescaling,
         controls.random_map,
         controls.edges,
         controls.image_itself,
