@@ -43,6 +43,12 @@ digits: &dataset
   stratify: true
   max_images: null
   seeds: [0, 1]
+  explanations:
+    panel: {{images: 10, wrong: 3, random_state: 0}}
+    max_correlation: 0.5
+    random_state: 0
+    methods: {{gradient: {{}}, rise: {{masks: 10}}}}
+    trust: {{}}
   feedforward:
     network: {{units: [16], batch_normalization: true, dropout: 0.2}}
     training: &training
@@ -131,7 +137,7 @@ BAD_EDITS = {
     "digits.test_size: 2024-01-01": 'digits.test_size: expected a number, got "2024-01-01"',
     "digits.stratify: yes": 'digits.stratify: expected true or false, got "yes"',
     "digits.stratify: 1": "digits.stratify: expected true or false, got 1",
-    "digits.images_sha256: 12": "digits.images_sha256: expected text, got 12",
+    "digits.images_sha256: 12": "digits.images_sha256: expected text or null, got 12",
     "digits: [1, 2]": "digits: expected a group of keys or null, got [1, 2]",
     "evaluation: all": 'evaluation: expected a group of keys, got "all"',
     "digits.seeds: 3": "digits.seeds: expected a list, got 3",
@@ -174,7 +180,7 @@ BAD_EDITS = {
     "digits.shape: [200, 8, 8, 1]": "digits.shape: expected a list of at most 3, "
     "got [200, 8, 8, 1]",
     "digits.images_sha256: abc": "digits.images_sha256: expected text that matches "
-    '^[0-9a-f]{64}$, got "abc"',
+    '^[0-9a-f]{64}$ or null, got "abc"',
     f"digits.labels_sha256: {DIGEST.upper()}": "digits.labels_sha256: expected text that matches…",
     "digits.cnn.training.schedule: linear": "digits.cnn.training.schedule: "
     "expected 'constant' or 'cosine', got \"linear\"",
@@ -202,6 +208,23 @@ BAD_EDITS = {
     "expected convolutions that leave a pixel of images of 8×8, got 3 (padding: valid)",
     "digits.cnn.network.kernel_size: 9": "digits.cnn.network.kernel_size: "
     "expected convolutions that leave a pixel of images of 8×8, got 9 (padding: valid)",
+    "digits.images_sha256: null": "digits.images_sha256: expected a hash, got null",
+    "digits.planting: {source: mnist, patch_size: 4, max_decoys: 1, random_state: 0}": "digits."
+    "images_sha256: expected null, got a hash",
+    "digits.planting: {source: mnist, patch_size: 6, max_decoys: 1, random_state: 0}": "digits."
+    "planting.patch_size: expected a multiple of 4, got 6",
+    "digits.explanations.panel.wrong: 11": "digits.explanations.panel.wrong: "
+    "expected at most the 10 images, got 11",
+    "digits.explanations.max_correlation: 1": "digits.explanations.max_correlation: "
+    "expected a number less than 1…, got 1",
+    "digits.explanations.methods.rize: {}": "digits.explanations.methods.rize: expected one of …"
+    " got an unknown key (did you mean 'rise'?)",
+    "digits.explanations.methods.rise.masks: 0": "digits.explanations.methods.rise.masks: "
+    "expected a number greater than 0, got 0",
+    "digits.explanations.methods.gradient: 1": "digits.explanations.methods.gradient: "
+    "expected a group of keys or null, got 1",
+    "digits.explanations.methods.edges: {}": "digits.explanations.methods.edges: expected one of …",
+    "digits.explanations.trust.beauty: {}": "digits.explanations.trust.beauty: expected one of …",
     "digits.split: official": "digits.split: "
     "expected 'random' where official_test_images is null, got 'official'",
     "mnist.max_images: 150": "mnist.max_images: expected null with split: official, got 150",

@@ -69,7 +69,12 @@ def test_every_family_holds_what_its_room_promises(name):
 
 @pytest.mark.parametrize("name", registry.names("datasets"))
 def test_every_dataset_holds_what_its_room_promises(name):
-    assert callable(registry.member("datasets", name).load)
+    module = registry.member("datasets", name)
+    assert callable(module.plant if name == "planted" else module.load)
+
+
+def test_a_package_has_its_collection():
+    assert "integrated_gradients" in registry.package("explanations").METHODS
 
 
 def test_a_new_family_is_one_new_file(tmp_path, monkeypatch):

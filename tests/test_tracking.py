@@ -212,7 +212,7 @@ def test_evaluation_goes_on_in_the_run_of_training(project):
     train()
     (trained,) = runs(project)
     for _ in range(2):
-        with tracking.evaluation_run(KEY, PARAMS, TRAIN, HISTORY, model=None) as run:
+        with tracking.reopened_run(KEY, PARAMS, TRAIN, HISTORY, model=None) as run:
             run.log_metrics({"test/accuracy": 0.75})
             run.log_figure(matplotlib.figure.Figure(), "confusion")
     (evaluated,) = runs(project)
@@ -229,7 +229,7 @@ def test_evaluation_makes_the_run_that_training_never_made(project, model):
     with pytest.raises(ValueError, match="half"), tracking.training_run(KEY, PARAMS, TRAIN):
         raise ValueError("half a training is no training")
     for _ in range(2):
-        with tracking.evaluation_run(KEY, PARAMS, TRAIN, HISTORY, model) as run:
+        with tracking.reopened_run(KEY, PARAMS, TRAIN, HISTORY, model) as run:
             run.log_metrics({"test/accuracy": 0.75})
     (made,) = runs(project)
     assert made.info.status == "FINISHED"
@@ -285,7 +285,7 @@ def test_tracking_draws_no_random_number_and_prints_nothing(bare, model, capfd):
     with tracking.training_run(KEY, PARAMS, TRAIN) as run:  # creates the tables too
         run.log_epoch(1, {"loss": 1.0})
         run.log_model(model, TRAIN["images"])
-    with tracking.evaluation_run(KEY, PARAMS, TRAIN, HISTORY, model) as run:
+    with tracking.reopened_run(KEY, PARAMS, TRAIN, HISTORY, model) as run:
         run.log_metrics({"test/accuracy": 0.5})
         run.log_figure(matplotlib.figure.Figure(), "confusion")
     assert capfd.readouterr() == ("", "")
@@ -300,7 +300,7 @@ def test_runs_lie_in_the_project_whichever_folder_the_command_started_in(project
     deep.mkdir(parents=True)
     monkeypatch.chdir(deep)
     train()
-    with tracking.evaluation_run(KEY, PARAMS, TRAIN, HISTORY, model=None) as run:
+    with tracking.reopened_run(KEY, PARAMS, TRAIN, HISTORY, model=None) as run:
         run.log_figure(matplotlib.figure.Figure(), "confusion")
     assert len(runs(project)) == 1
     assert list((project / "mlruns").rglob("confusion.png"))
@@ -313,7 +313,7 @@ def test_the_tracking_uri_is_honoured_with_its_artifacts_beside_it(project, tabl
     shutil.copy(tables, elsewhere / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{elsewhere}/mlflow.db")
     train()
-    with tracking.evaluation_run(KEY, PARAMS, TRAIN, HISTORY, model=None) as run:
+    with tracking.reopened_run(KEY, PARAMS, TRAIN, HISTORY, model=None) as run:
         run.log_figure(matplotlib.figure.Figure(), "confusion")
     assert len(runs(elsewhere)) == 1
     assert list((elsewhere / "mlruns").rglob("confusion.png"))

@@ -26,10 +26,6 @@ from glassnets.params import Evaluation
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-# A figure of all resamples of one seed's predictions: weights (r, n), labels (n,),
-# probabilities (n, classes) → (r,).
-Statistic = Callable[[Floats, Ints, Floats], Floats]
-
 
 def softmax(logits: NDArray[np.float32]) -> Floats:
     """Probabilities float64 (n, classes) of logits (n, classes)."""
@@ -71,7 +67,11 @@ def _bin(probabilities: Floats, bins: int) -> Ints:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of merit: its value by scikit-learn (or ours), and the same of many resamples."""
+    """A figure of merit: its value by scikit-learn (or ours), and the same of many resamples.
+
+    value: labels (n,), probabilities (n, classes), calibration bins → figure. resampled: weights
+    (r, n) before them → (r,).
+    """
 
     value: Callable[[Ints, Floats, int], float]
     resampled: Callable[[Floats, Ints, Floats, int], Floats]

@@ -96,6 +96,43 @@ class Network(Strict):
         return None
 
 
+class Panel(Strict):
+    """Which test images are explained, the same for every family."""
+
+    images: Positive
+    wrong: Annotated[int, Field(ge=0)]  # so many of them were answered wrongly by some network
+    random_state: Seed
+
+    def problem(self) -> str | None:
+        if self.wrong > self.images:
+            return f"wrong: expected at most the {self.images} images, got {self.wrong}"
+        return None
+
+
+class Explanations(Strict):
+    """How a dataset's networks are explained, and how the explanations are judged."""
+
+    panel: Panel
+    max_correlation: ProperFraction  # with maps of a network that knows nothing, to be believed
+    random_state: Seed
+    methods: Any  # a group of options for each attribution method that is run
+    trust: Any  # a group of options for each trust metric that is computed
+
+    @staticmethod
+    def chosen(group: Strict) -> dict[str, Any]:
+        """Options by name, of what a group (``methods`` or ``trust``) asks for."""
+        return {name: options for name, options in group if options is not None}
+
+
+class Planting(Strict):
+    """How a dataset is made: cues of known place over another dataset's images."""
+
+    source: str  # the dataset whose images distract
+    patch_size: Annotated[int, Field(ge=4, le=1000, multiple_of=4)]  # of cue and decoy, in pixels
+    max_decoys: Positive  # of each image, one at least
+    random_state: Seed
+
+
 class Cell(Strict):
     """One (dataset, family): the network's shape and how it is trained."""
 
@@ -108,8 +145,9 @@ class Dataset(Strict):
 
     shape: tuple[Positive, Positive, Positive]
     classes: Annotated[int, Field(ge=2, le=255)]
-    images_sha256: Sha256
-    labels_sha256: Sha256
+    images_sha256: Sha256 | None  # null for a dataset that is planted: its source's are pinned
+    labels_sha256: Sha256 | None
+    planting: Planting | None = None
     split: Literal["random", "official"]
     official_test_images: Positive | None
     test_size: ProperFraction
@@ -118,6 +156,12 @@ class Dataset(Strict):
     stratify: bool
     max_images: Positive | None
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=1000)]
+    explanations: Any  # Explanations, whose options are the methods' and metrics' own
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Names of the families that this dataset has a cell for, sorted."""
+        return tuple(n for n in registry.names("families") if getattr(self, n, None) is not None)
 
     @property
     def image_shape(self) -> Shape:
@@ -137,6 +181,10 @@ class Dataset(Strict):
     def problem(self) -> str | None:
         if len(set(self.seeds)) < len(self.seeds):
             return f"seeds: expected different seeds, got {list(self.seeds)}"
+        for key in ("images_sha256", "labels_sha256"):
+            if (getattr(self, key) is None) != (self.planting is not None):
+                came, wanted = ("null", "a hash") if self.planting is None else ("a hash", "null")
+                return f"{key}: expected {wanted}, got {came}"
         if self.split == "official":
             if self.official_test_images is None:
                 return "split: expected 'random' where official_test_images is null, got 'official'"
@@ -190,9 +238,25 @@ class Params(Strict):
                 f"{name}.Cell", __base__=Cell, network=(_network_or_preset(module), ...)
             )
             cells[name] = (cell | None, None)
-        dataset = create_model("Dataset", __base__=Dataset, **cells)
+        room = registry.package("explanations")
+        methods = {n: method for n, method in room.METHODS.items() if n not in room.CONTROLS}
+        explanations = create_model(
+            "Explanations",
+            __base__=Explanations,
+            methods=(_options(methods), ...),
+            trust=(_options(registry.package("trust").METRICS), ...),
+        )
+        dataset = create_model(
+            "Dataset", __base__=Dataset, explanations=(explanations, ...), **cells
+        )
         datasets: dict[str, Any] = dict.fromkeys(registry.names("datasets"), (dataset | None, None))
         return create_model("Params", __base__=cls, **datasets)
+
+
+def _options(members: dict[str, Any]) -> type[Strict]:
+    """The schema of a group that may hold, for each method or metric, its options."""
+    fields: dict[str, Any] = {n: (member.options | None, None) for n, member in members.items()}
+    return create_model("Chosen", __base__=Strict, **fields)
 
 
 def _network_or_preset(family: ModuleType) -> Any:
@@ -250,13 +314,24 @@ def _problems(params: Params) -> list[tuple[str, str]]:
         if dataset is None:
             continue
         found.append((dataset_name, dataset.problem()))
-        for name in registry.names("families"):
-            if getattr(dataset, name) is not None:
-                cell = dataset.family(name)
-                key = f"{dataset_name}.{name}"
-                found.append((f"{key}.training", cell.training.problem()))
-                found.append((f"{key}.network", cell.network.problem(dataset.image_shape)))
+        found.append((f"{dataset_name}.planting", _source_problem(params, dataset)))
+        found.append((f"{dataset_name}.explanations.panel", dataset.explanations.panel.problem()))
+        for name in dataset.families:
+            cell = dataset.family(name)
+            key = f"{dataset_name}.{name}"
+            found.append((f"{key}.training", cell.training.problem()))
+            found.append((f"{key}.network", cell.network.problem(dataset.image_shape)))
     return [(key, problem) for key, problem in found if problem is not None]
+
+
+def _source_problem(params: Params, dataset: Dataset) -> str | None:
+    if dataset.planting is None:
+        return None
+    groups = {name: getattr(params, name) for name in registry.names("datasets")}
+    known = [name for name, group in groups.items() if group and group.planting is None]
+    if dataset.planting.source in known:
+        return None
+    return f"source: expected one of {', '.join(known)}, got {_shown(dataset.planting.source)}"
 
 
 # pydantic's types of complaint in the words of someone who writes YAML; the others are so already.
@@ -270,6 +345,7 @@ _EXPECTED = {
     "less_than_equal": "a number of at most {le}",
     "missing": "a value",
     "model_type": "a group of keys",
+    "multiple_of": "a multiple of {multiple_of}",
     "string_pattern_mismatch": "text that matches {pattern}",
     "string_type": "text",
     "too_long": "a list of at most {max_length}",

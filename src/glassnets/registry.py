@@ -16,6 +16,11 @@ def names(room: str) -> tuple[str, ...]:
     return tuple(sorted(module.name for module in iter_modules(folders)))
 
 
+def package(room: str) -> ModuleType:
+    """The package ``glassnets.<room>``."""
+    return import_module(f"glassnets.{room}")
+
+
 def member(room: str, name: str) -> ModuleType:
     """The module ``glassnets.<room>.<name>``."""
     return import_module(f"glassnets.{room}.{name}")

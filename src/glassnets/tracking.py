@@ -1,8 +1,8 @@
 """MLflow: one run for each (dataset, family, seed) of the same inputs. The only importer of mlflow.
 
-Train opens the run and evaluate comes back to it. Tracking listens: it draws no random number and
-changes no result. Where the runs go is ``MLFLOW_TRACKING_URI``'s choice, else ``mlflow.db`` and
-``mlruns`` in the project's folder.
+Train opens the run; evaluate and explain come back to it. Tracking listens: it draws no random
+number and changes no result. Where the runs go is ``MLFLOW_TRACKING_URI``'s choice, else
+``mlflow.db`` and ``mlruns`` in the project's folder.
 """
 
 import fcntl
@@ -93,6 +93,10 @@ class Run:
         """A matplotlib figure as ``plots/<name>.png``."""
         self.client.log_figure(self.run_id, figure, f"plots/{name}.png")
 
+    def log_table(self, table: pd.DataFrame, name: str) -> None:
+        """A table as ``<name>.csv``."""
+        self.client.log_text(self.run_id, table.to_csv(index=False), f"{name}.csv")
+
     def log_model(self, model: Any, images: Any) -> None:
         """A Keras model from images uint8 (n, h, w) to logits (n, classes) float32, without its
         optimizer, and the first of the images as its example.
@@ -161,10 +165,10 @@ def training_run(key: RunKey, params: Mapping[str, Any], train: Arrays) -> Itera
 
 
 @contextmanager
-def evaluation_run(
+def reopened_run(
     key: RunKey, params: Mapping[str, Any], train: Arrays, history: pd.DataFrame, model: Any
 ) -> Iterator[Run]:
-    """The run that training made, opened again.
+    """The run that training made, opened again by a later stage.
 
     Where there is none (DVC had the weights in its cache), one is made of the parameters, the
     history (columns epoch, loss, accuracy, val_loss, val_accuracy) and the model.

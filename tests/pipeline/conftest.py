@@ -66,6 +66,27 @@ class Clone:
         edit(content)
         yaml.dump(content, path)
 
+    @staticmethod
+    def quick(explanations) -> None:
+        """Every method and every metric, each with as little work as it can do."""
+        explanations["panel"].update(images=6, wrong=2)
+        for method, option, value in (
+            ("integrated_gradients", "steps", 4),
+            ("expected_gradients", "draws", 4),
+            ("smoothgrad", "draws", 4),
+            ("rise", "masks", 60),
+            ("kernel_shap", "coalitions", 200),
+        ):
+            explanations["methods"][method][option] = value
+        trust = explanations["trust"]
+        trust["deletion_insertion"]["steps"] = 4
+        trust["faithfulness_correlation"]["subsets"] = 10
+        trust["infidelity"]["draws"] = 10
+        trust["max_sensitivity"].update(draws=2, images=2)
+        trust["parameter_randomization"].update(draws=1, images=2)
+        trust["label_randomization"]["images"] = 4
+        trust["label_randomization"]["memorising"].update(images=30, accuracy=0.5)
+
     def partials(self) -> list[Path]:
         return [
             p
@@ -75,13 +96,15 @@ class Clone:
 
 
 def tiny(content) -> None:
-    """The smallest digits that still has every class in every part."""
-    digits = content["digits"]
-    digits["max_images"] = 300
-    digits["seeds"] = [0, 1]
+    """The smallest digits and planted that still have every class in every part."""
     content["evaluation"]["bootstrap_resamples"] = 100
-    for family in ("feedforward", "lstm", "cnn", "attention"):
-        digits[family]["training"]["epochs"] = 3
+    for name, epochs in (("digits", 3), ("planted", 1)):
+        dataset = content[name]
+        dataset["max_images"] = 300
+        dataset["seeds"] = [0, 1]
+        Clone.quick(dataset["explanations"])
+        for family in ("feedforward", "lstm", "cnn", "attention"):
+            dataset[family]["training"].update(epochs=epochs, warmup_epochs=0)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import random
 import sqlite3
 import time
 
+import numpy as np
 import pytest
 
 from glassnets import registry
@@ -30,6 +31,18 @@ def test_it_writes_what_it_promises(clone):
     assert clone.partials() == []
 
 
+def test_it_explains_what_it_promises(clone):
+    results = clone.folder / "results" / "digits"
+    for name in ("explanations.md", "explanations.png", "agreement.csv", "panel.csv"):
+        assert (results / name).stat().st_size > 0
+    for family, own in (("attention", "attention_rollout"), ("cnn", "grad_cam")):
+        trust = json.loads((results / family / "trust.json").read_text())
+        assert {own, "integrated_gradients", "kernel_shap", "random_map"} <= set(trust)
+        assert set(trust[own]["insertion_minus_deletion"]) == {"mean", "ci_low", "ci_high"}
+        with np.load(results / family / "explanations.npz") as arrays:
+            assert arrays[own].shape == (2, 6, 8, 8)
+
+
 def test_the_terminal_shows_no_noise(clone):
     for noise in ("Traceback", "absl", "oneDNN", "WARNING", "Warning", "alembic", "View run"):
         assert noise not in clone.first_output, clone.first_output
@@ -46,7 +59,7 @@ def test_a_second_repro_runs_nothing(clone):
 def test_forced_it_repeats_every_byte(clone):
     before = clone.lock()
     output = clone.run("dvc", "repro", "--force", "compare@digits")
-    assert output.count("Running stage") == 3 + 2 * len(FAMILIES)
+    assert output.count("Running stage") == 4 + 3 * len(FAMILIES)
     assert clone.lock() == before
     assert clone.run("git", "status", "--porcelain") == ""
 
@@ -76,7 +89,8 @@ def test_an_edit_reruns_its_own_cell_alone(clone):
         if line and not line[0].isspace() and "mnist" not in line
     }
     clone.run("git", "checkout", "--quiet", "params.yaml")
-    assert stale == {"train@digits-lstm", "evaluate@digits-lstm"}
+    # What comes after them is asked only if their results are other ones.
+    assert stale == {f"{stage}@digits-lstm" for stage in ("train", "evaluate", "explain")}
 
 
 def test_ten_kills_leave_no_trace(clone):
@@ -92,9 +106,10 @@ def test_ten_kills_leave_no_trace(clone):
     assert finished_runs(clone) == EXPECTED_RUNS
 
 
-def test_offline_a_bare_repro_ends_at_mnist_with_digits_whole(clone):
+def test_offline_a_bare_repro_ends_at_mnist_with_the_others_whole(clone):
     output = clone.run("dvc", "repro", check=False)
     assert "Stage 'compare@digits' didn't change" in output
+    assert "Running stage 'compare@planted'" in output
     assert "Running stage 'fetch@mnist'" in output
     assert "data/external/mnist" in output
     assert "compare@digits" in output
@@ -113,3 +128,16 @@ def test_bad_parameters_stop_the_pipeline_before_it_writes(clone):
     assert "error: params.yaml: digits.cnn.training.epochs: expected" in output
     assert "exited with 2" in output
     assert clone.lock() == before
+
+
+def test_networks_that_ignore_the_cue_get_no_figures_of_localization(clone):
+    """An epoch over 216 images teaches none of them to find it."""
+    results = clone.folder / "results" / "planted"
+    if not results.joinpath("explanations.md").exists():
+        clone.run("dvc", "repro", "compare@planted")
+    for family in FAMILIES:
+        summary = json.loads((results / family / "explanations.json").read_text())
+        assert summary["intervention"]["withheld_seeds"] == [0, 1]
+        trust = json.loads((results / family / "trust.json").read_text())
+        assert "relevance_mass" not in trust["integrated_gradients"]
+    assert "**Withheld**" in (results / "explanations.md").read_text()

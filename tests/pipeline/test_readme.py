@@ -82,6 +82,7 @@ def test_make_run_for_mnist(clone):
         mnist["seeds"] = [0, 1]
         for family in ("feedforward", "lstm", "cnn", "attention"):
             mnist[family]["training"].update(epochs=1, warmup_epochs=0)
+        clone.quick(mnist["explanations"])
 
     clone.edit_params(edit)
     output = clone.run(*make("run DATASET=mnist"))

@@ -15,6 +15,10 @@ from glassnets.stages.compare import compare
 
 FAMILIES = {"attention": 0.90, "cnn": 0.99, "feedforward": 0.91, "lstm": 0.93}
 OUTPUTS = {"comparison.csv", "comparison.md", "comparison.png", "mcnemar.csv"}
+OUTPUTS |= {"agreement.csv", "explanations.md", "explanations.png"}
+INPUTS = {"split.json", "panel.csv"}
+METHODS = {"occlusion": 0.4, "rise": 0.3, "edges": 0.1}  # with their insertion − deletion
+PANEL = [7, 3, 5, 1, 8, 2]  # rows in raw
 
 
 def write_results(folder, accuracy, seeds=(0, 1, 2), images=600):
@@ -47,6 +51,34 @@ def write_results(folder, accuracy, seeds=(0, 1, 2), images=600):
     artefacts.save_json(folder / "metrics.json", metrics)
 
 
+def write_explanations(folder, rng):
+    """What explain leaves of a family: maps, a leaderboard of which the first method passes."""
+    arrays = {
+        "index": np.array(PANEL),
+        "labels": np.arange(6, dtype=np.uint8),
+        "images": rng.integers(0, 256, (6, 8, 8), np.uint8),
+        "seeds": np.array([0, 1, 2]),
+        "predictions": np.tile(np.arange(6), (3, 1)),
+        **{name: rng.normal(size=(3, 6, 8, 8)).astype(np.float32) for name in METHODS},
+    }
+    artefacts.save_arrays(folder / "explanations.npz", arrays)
+    leaderboard = pd.DataFrame(
+        {
+            "method": list(METHODS),
+            "control": [False, False, True],
+            "passes": [True, False, False],
+            "marks": ["", "not above edges", ""],
+            "rank": pd.array([1, 2, None], "Int64"),
+        }
+    )
+    for end, width in (("", 0), ("_ci_low", -0.05), ("_ci_high", 0.05)):
+        leaderboard[f"insertion_minus_deletion{end}"] = np.add(list(METHODS.values()), width)
+    artefacts.save_table(folder / "leaderboard.csv", leaderboard)
+    taus = {"baselines": 0.8, "seeds": 0.9, "metrics": None}
+    summary = {"methods": 2, "passing": 1, "kendall_tau": taus}
+    artefacts.save_json(folder / "explanations.json", summary)
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A project with results of four families on digits."""
@@ -54,8 +86,12 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "dvc.yaml").touch()
     (tmp_path / "params.yaml").write_bytes((repository / "params.yaml").read_bytes())
     results = tmp_path / "results" / "digits"
+    rng = np.random.default_rng(0)
     for family, accuracy in FAMILIES.items():
         write_results(results / family, accuracy)
+        write_explanations(results / family, rng)
+    panel = {"index": PANEL, "label": range(6), "wrong": [0, 1, 0, 0, 2, 0], "networks": 12}
+    artefacts.save_table(results / "panel.csv", pd.DataFrame(panel))
     split = {
         "images": {"train": 900, "validation": 297, "test": 600},
         "duplicates_of_earlier_parts": {"train": 0, "validation": 0, "test": 2},
@@ -71,10 +107,10 @@ def run():
 
 def outputs(project):
     files = [path for path in (project / "results" / "digits").iterdir() if path.is_file()]
-    return {path.name: path.read_bytes() for path in files if path.name != "split.json"}
+    return {path.name: path.read_bytes() for path in files if path.name not in INPUTS}
 
 
-def test_it_writes_the_four_files_and_says_what_follows(project, capsys):
+def test_it_writes_its_files_and_says_what_follows(project, capsys):
     run()
     printed = capsys.readouterr().out
     written = outputs(project)
@@ -90,6 +126,27 @@ def test_it_writes_the_four_files_and_says_what_follows(project, capsys):
     assert "600 to test on, the same for every family (lying in another part too: 2)" in page
     assert "Random split (test_size 0.2, random_state 42, stratified)" in page
     assert "So cnn is the most accurate" in printed
+
+
+def test_it_says_which_explanation_to_believe(project, capsys):
+    run()
+    believed = "cnn: believe occlusion, the first of the 1 of 2 methods that pass"
+    assert believed in capsys.readouterr().out
+    page = outputs(project)["explanations.md"].decode()
+    assert f"- {believed}" in page
+    assert "6 test images, the same for every family, 2 of them answered wrongly" in page
+    assert "](explanations.png)" in page
+    table = artefacts.load_table(project / "results/digits/agreement.csv")
+    assert table.groupby("method").size().to_dict() == {"occlusion": 10, "rise": 10}
+    assert table["images"].eq(6).all()
+
+
+def test_explanations_of_another_panel_are_refused_and_nothing_is_written(project):
+    panel = artefacts.load_table(project / "results/digits/panel.csv")
+    artefacts.save_table(project / "results/digits/panel.csv", panel[::-1])
+    with pytest.raises(GlassnetsError, match=r"explanations of attention .*dvc repro"):
+        run()
+    assert outputs(project) == {}
 
 
 def test_the_pairs_are_counted_from_the_predictions(project):

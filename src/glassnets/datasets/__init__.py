@@ -1,6 +1,6 @@
 """The datasets, one file each, found by name. Every file holds ``load(external)``, which gives
-the raw arrays of its source: ``images`` uint8 (n, h, w) in 0…255 and ``labels`` uint8 (n,), and
-for made data ``evidence`` bool (n, h, w).
+the raw arrays of its source: ``images`` uint8 (n, h, w) in 0…255 and ``labels`` uint8 (n,). Only
+``planted`` is not fetched but made, of another one.
 """
 
 import hashlib
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from glassnets import registry
 from glassnets.artefacts import Arrays
-from glassnets.errors import GlassnetsError
+from glassnets.errors import GlassnetsError, ParameterError
 from glassnets.params import Dataset
 
 
@@ -16,8 +16,14 @@ def load(name: str, dataset: Dataset, external: Path) -> Arrays:
     """The raw arrays of a dataset, proven to be the ones that params.yaml pins.
 
     external is the folder where a person may have put the source's files.
-    Raises GlassnetsError when they cannot be had or differ from the pinned shape or sha256.
+    Raises GlassnetsError when they cannot be had or differ from the pinned shape or sha256, and
+    ParameterError for a dataset that is made.
     """
+    if dataset.planting is not None:
+        raise ParameterError(
+            f"{name}: expected a dataset to fetch, got one that is planted; "
+            f"`dvc repro plant@{name}` makes it"
+        )
     arrays: Arrays = registry.member("datasets", name).load(external)
     if arrays["images"].shape != dataset.shape:
         raise GlassnetsError(

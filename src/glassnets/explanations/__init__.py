@@ -46,6 +46,9 @@ METHODS: dict[str, Method] = {
 CONTROLS = tuple(m.name for m in (controls.random_map, controls.edges, controls.image_itself))
 
 
+__all__ = ["CONTROLS", "METHODS", "Explained", "explain", "named"]
+
+
 def named(name: str) -> Method:
     """The method of this name. Raises ParameterError."""
     if name not in METHODS:

@@ -86,6 +86,20 @@ class Explained:
         names = filter(_is_attention, self.activations)
         return tuple(sorted(names, key=lambda name: int(name.split("_")[1])))
 
+    def outputs(self, images: Floats) -> Floats:
+        """Logits of every class, float32 (m, classes), of images float32 (m, h, w)."""
+        values = np.empty((len(images), self.classes), np.float32)
+        for rows in _slices(len(images), self.batch_size):
+            values[rows] = self._outputs(images[rows])
+        return values
+
+    @cached_property
+    def _outputs(self) -> Any:
+        import tensorflow as tf
+
+        images = tf.TensorSpec((None, *self.image_shape), tf.float32)
+        return tf.function(lambda x: self.model(x, training=False), input_signature=[images])
+
     # Points
 
     def logits(self, images: Floats, targets: Targets, scale: Floats, offset: Floats) -> Floats:

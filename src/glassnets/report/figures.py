@@ -1,36 +1,14 @@
 """The comparison as a picture."""
 
-import io
 from typing import Any
 
-import matplotlib
-import matplotlib.style
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from glassnets.report.drawing import COLOURS, MARKS, figure, png
 from glassnets.report.tables import Setting
-
-# Colours that colour-blind people tell apart (Okabe & Ito 2008), and a mark for each beside.
-# The templates in .dvc/plots/ use the same, in the same order.
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442"]
-_MARKS = "osD^vPX*"
-
-_STYLE = {
-    "font.family": "DejaVu Sans",  # ships with matplotlib
-    "font.size": 11,
-    "axes.titlesize": 12,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "grid.color": "#e6e6e6",
-}
 
 
 def comparison(
@@ -46,26 +24,22 @@ def comparison(
     reliabilities the columns confidence, accuracy, count (a row a bin). Each is keyed by family.
     """
     looks = {
-        family: {"color": COLOURS[i % len(COLOURS)], "marker": _MARKS[i % len(_MARKS)]}
+        family: {"color": COLOURS[i % len(COLOURS)], "marker": MARKS[i % len(MARKS)]}
         for i, family in enumerate(sorted(histories))
     }
-    with matplotlib.style.context(["default", _STYLE]):
-        figure = Figure(figsize=(13, 4.6), dpi=120, layout="constrained")
-        FigureCanvasAgg(figure)
-        left, middle, right = figure.subplots(1, 3)
+    with figure(13, 4.6) as drawn:
+        drawn.set_layout_engine("constrained")
+        left, middle, right = drawn.subplots(1, 3)
         _accuracies(left, setting, table, accuracy_by_seed, looks)
         _curves(middle, histories, looks)
         _reliability(right, reliabilities, looks)
-        figure.legend(
+        drawn.legend(
             *middle.get_legend_handles_labels(),
             loc="outside lower center",
             ncols=len(looks),
             frameon=False,
         )
-        png = io.BytesIO()
-        # Matplotlib would name its own version in the file.
-        figure.savefig(png, format="png", metadata={"Software": None})
-    return png.getvalue()
+    return png(drawn)
 
 
 def _accuracies(

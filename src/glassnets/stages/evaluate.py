@@ -54,7 +54,7 @@ def evaluate(params: Params, dataset: str, family: str) -> None:
         artefacts.load_weights(model, artefacts.weights(dataset, family, seed))
         key = tracking.RunKey(dataset, family, seed, stage_hash)
         history = histories.get_group(seed).drop(columns="seed")
-        with tracking.evaluation_run(key, cell.model_dump(), train, history, model) as run:
+        with tracking.reopened_run(key, cell.model_dump(), train, history, model) as run:
             run.log_metrics({f"test/{name}": m["by_seed"][i] for name, m in metrics.items()})
             title, p = f"{family} on {dataset}, seed {seed}", probabilities[i]
             matrix = pictures.confusion_matrix(labels, p.argmax(axis=1), title)

@@ -1,0 +1,242 @@
+"""python -m glassnets.explain, on small untrained networks in a project of its own."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from glassnets.explain import __main__ as entry
+from glassnets.explanations import METHODS
+
+ROOT = Path(__file__).parents[2]
+BOARD = """\
+method,control,passes,marks,rank,infidelity,infidelity_ci_low,infidelity_ci_high
+gradient,False,False,not better than edges,2,0.9,0.8,1.0
+integrated_gradients,False,True,,1,0.1,0.05,0.2
+edges,True,False,,,0.5,0.4,0.6
+"""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory, family, draw_images):
+    """A project whose digits networks are as drawn, and of which one is judged."""
+    project = tmp_path_factory.mktemp("project")
+    for name in ("dvc.yaml", "params.yaml"):
+        shutil.copy(ROOT / name, project)
+    for name in ("cnn", "lstm", "feedforward", "attention"):
+        folder = project / "models" / "digits" / name
+        folder.mkdir(parents=True)
+        family(name).model.save_weights(folder / "seed-0.weights.h5")
+    processed = project / "data" / "processed" / "digits"
+    processed.mkdir(parents=True)
+    np.savez(processed / "train.npz", images=draw_images(20).astype(np.uint8))
+    results = project / "results" / "digits" / "cnn"
+    results.mkdir(parents=True)
+    (results / "leaderboard.csv").write_text(BOARD, encoding="utf-8")
+    image = np.full((90, 70), 240, np.uint8)
+    image[20:70, 30:40] = 20
+    Image.fromarray(image).save(project / "one.png")
+    return project
+
+
+@pytest.fixture
+def run(built, tmp_path, monkeypatch, capsys):
+    """``run(*arguments)``: (exit code, standard output, standard error), in a copy."""
+    shutil.copytree(built, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["explain", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            entry.main()
+        said = capsys.readouterr()
+        return left.value.code, said.out, said.err
+
+    return run
+
+
+DIGITS = ("one.png", "--dataset", "digits")
+
+
+def error(said, code):
+    """The one line of a run that went wrong, having written nothing."""
+    assert said[0] == code, said
+    assert said[1] == ""
+    assert len(said[2].splitlines()) == 1, said[2]
+    assert not list(Path.cwd().glob("*explained*"))
+    assert not list(Path.cwd().glob(".*"))
+    return said[2].removeprefix("error: ").rstrip()
+
+
+def test_one_picture_one_network_one_method(run):
+    code, out, err = run(*DIGITS)
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == "read as dark on light: inverted"
+    assert lines[1].startswith("the ink fitted into 8×8 pixels")
+    assert lines[2].startswith("cnn (seed 0) answers ")
+    assert lines[3] == "  integrated_gradients: rank 1 of 2: passes every gate, beats every control"
+    assert lines[4] == "    infidelity ↓: 0.10 (0.05 to 0.20)"
+    assert lines[-1] == "wrote one-explained.png"
+    with Image.open("one-explained.png") as figure:
+        assert figure.format == "PNG"
+
+
+def test_several_networks_and_methods(run):
+    asked = ["--family", "lstm", "--family", "cnn", "--family", "lstm"]
+    code, out, err = run(*DIGITS, *asked, "--method", "edges", "--method", "gradient")
+    assert (code, err) == (0, "")
+    assert [line.split(" answers")[0] for line in out.splitlines() if "answers" in line] == [
+        "lstm (seed 0)",
+        "cnn (seed 0)",
+    ]
+    assert out.count("edges: a control: knows nothing of the network") == 2
+    assert "gradient: not judged yet: dvc repro explain@digits-lstm" in out
+    assert "gradient: not to be believed: not better than edges" in out
+
+
+def test_all_of_both(run):
+    """Every method runs by every family it is defined for, with the options of params.yaml."""
+    code, out, err = run(*DIGITS, "--family", "all", "--method", "all")
+    assert code == 0
+    explained = {line.split(":")[0].strip() for line in out.splitlines() if line.startswith("  ")}
+    assert set(METHODS) <= explained
+    assert sorted(line.split(":")[0] for line in err.splitlines()) == [
+        f"not defined for {name}, left out" for name in ("attention", "cnn", "feedforward", "lstm")
+    ]
+
+
+def test_the_options_are_those_of_params_yaml(run, monkeypatch):
+    given = []
+    method = METHODS["integrated_gradients"]
+    kept = method.function
+    monkeypatch.setattr(method, "function", lambda *a: given.append(a[3:]) or kept(*a))
+    text = Path("params.yaml").read_text(encoding="utf-8")
+    Path("params.yaml").write_text(text.replace("{steps: 50, ", "{steps: 3, ", 1), encoding="utf-8")
+    assert run(*DIGITS)[0] == 0
+    [(options, seed)] = given
+    assert (options.steps, seed) == (3, 0)
+
+
+def test_a_class_is_explained_as_asked(run):
+    answer = int(run(*DIGITS)[1].split("answers ")[1][0])
+    other = (answer + 1) % 10
+    assert f"; explained: {other}, as asked" in run(*DIGITS, "--target", other)[1]
+    assert "as asked" not in run(*DIGITS, "--target", answer)[1]
+
+
+def test_the_flag_of_inversion(run):
+    assert run(*DIGITS, "--invert")[1].startswith("inverted, as asked\n")
+    assert "lighter than the paper" in run(*DIGITS, "--no-invert")[2]
+
+
+def test_the_figure_is_written_over_ours_alone(run):
+    assert run(*DIGITS, "--output", "figure.png")[0] == 0
+    first = Path("figure.png").read_bytes()
+    assert run(*DIGITS, "--output", "figure.png")[0] == 0
+    assert Path("figure.png").read_bytes() == first
+    before = Path("one.png").read_bytes()
+    said = error(run(*DIGITS, "--output", "one.png"), 2)
+    assert said == (
+        "--output: expected a new file, or a figure that this command wrote, to write over, "
+        "got one.png"
+    )
+    assert Path("one.png").read_bytes() == before
+
+
+WRONG = {
+    "dataset": ("one.png", "--dataset", "cifar"),
+    "family": (*DIGITS, "--family", "transformer"),
+    "method": (*DIGITS, "--method", "lime"),
+    "no method": (*DIGITS, "--method", ""),
+    "seed": (*DIGITS, "--seed", "7"),
+    "target": (*DIGITS, "--target", "10"),
+    "negative target": (*DIGITS, "--target", "-1"),
+    "suffix": (*DIGITS, "--output", "figure.pdf"),
+    "folder": (*DIGITS, "--output", "none/figure.png"),
+    "folder itself": (*DIGITS, "--output", "folder.png"),
+    "image": ("none.png", "--dataset", "digits"),
+    "image's folder": (".", "--dataset", "digits"),
+}
+
+
+@pytest.mark.parametrize("arguments", WRONG.values(), ids=WRONG)
+def test_what_cannot_be_is_refused_before_tensorflow_is_loaded(run, monkeypatch, arguments):
+    Path("folder.png").mkdir()
+    monkeypatch.setattr(entry.runtime, "start_tensorflow", None)
+    assert ": expected " in error(run(*arguments), 2)
+
+
+def test_pictures_that_are_none(run, monkeypatch):
+    monkeypatch.setattr(entry.runtime, "start_tensorflow", None)
+    Path("empty.png").touch()
+    Path("text.png").write_text("no picture")
+    Path("broken.png").write_bytes(Path("one.png").read_bytes()[:-40])
+    for name in ("empty.png", "text.png", "broken.png"):
+        assert error(run(name, "--dataset", "digits"), 1).startswith(f"{name}: expected a")
+
+
+@pytest.mark.parametrize("arguments", [["--seed", "1"], ["--dataset", "mnist"]])
+def test_a_network_not_trained_says_what_trains_it(run, arguments):
+    said = error(run(*DIGITS, *arguments), 1)
+    dataset = "digits" if "--seed" in arguments else "mnist"
+    assert said.endswith(f"got none: `dvc repro train@{dataset}-cnn` trains it")
+
+
+def test_other_weights_are_refused(run):
+    lstm, cnn = (Path("models", "digits", name, "seed-0.weights.h5") for name in ("lstm", "cnn"))
+    shutil.copy(lstm, cnn)
+    assert "seed-0.weights.h5, got: it is broken" in error(run(*DIGITS), 1)
+
+
+def test_a_broken_leaderboard_is_refused(run):
+    Path("results", "digits", "cnn", "leaderboard.csv").write_text("what\nis this\n")
+    assert "expected a leaderboard" in error(run(*DIGITS), 1)
+
+
+def test_a_method_without_what_it_needs(run):
+    said = error(run(*DIGITS, "--method", "attention_rollout"), 2)
+    assert said.startswith("--method: attention_rollout is not defined for cnn: it needs attention")
+    code, out, err = run(*DIGITS, "--family", "all", "--method", "attention_rollout")
+    assert code == 0
+    assert "attention (seed 0)" in out
+    assert "cnn" not in out
+    assert "not defined for cnn, left out: attention_rollout\n" in err
+
+
+def test_references_are_asked_for_only_where_they_are_needed(run):
+    shutil.rmtree("data")
+    assert "train.npz" in error(run(*DIGITS, "--method", "expected_gradients"), 1)
+    assert run(*DIGITS, "--method", "gradient")[0] == 0
+
+
+def test_outside_of_a_project(run):
+    Path("dvc.yaml").unlink()
+    assert "expected to run inside the project" in error(run(*DIGITS), 2)
+
+
+def test_a_full_disk_leaves_nothing(run, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device", "here")
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    assert error(run(*DIGITS), 1) == "No space left on device: here"
+
+
+def test_as_a_process_of_its_own_without_tensorflow_until_it_is_needed(run):
+    ran = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "glassnets.explain", "one.png", "--seed", "9"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 2
+    assert "--seed: expected one of 0, 1, 2" in ran.stderr
+    loaded = {line.split("|")[-1].strip() for line in ran.stderr.splitlines()}
+    assert "numpy" in loaded
+    assert not loaded & {"tensorflow", "keras", "sklearn", "mlflow"}
+    assert "Traceback" not in ran.stderr
