@@ -6,10 +6,10 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test lint ui lock clean
+.PHONY: help env run test test-oracles lint ui lock clean
 
 help:  ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 env: .venv/.complete  ## Build the environment in .venv, every package pinned by hash
 
@@ -33,6 +33,19 @@ run: env  ## Run the pipeline: make run, or make run DATASET=mnist
 test: env lint  ## Lint, check types, run all tests
 	pytest
 
+test-oracles: .venv-oracles/.complete  ## Hold explanations against Xplique and SHAP (trained digits needed)
+	@test -f models/digits/cnn/seed-0.weights.h5 || \
+	  { echo "error: expected the trained networks of digits, got none; make run" >&2; exit 2; }
+	.venv-oracles/bin/python -m pytest oracles
+
+# The other libraries want other versions of what we pin: they get an environment of their own.
+.venv-oracles/.complete: requirements-oracles.txt pyproject.toml
+	@echo "Building the environment of the oracles in .venv-oracles (once, about two minutes)"
+	$(PYTHON) -m venv --clear .venv-oracles
+	.venv-oracles/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-oracles.txt
+	.venv-oracles/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
 lint: env  ## Lint and check types
 	ruff check
 	ruff format --check
@@ -45,6 +58,7 @@ ui: env  ## Open MLflow on localhost
 lock: env  ## Compile requirements*.txt from requirements*.in
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade requirements.in -o requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade requirements-dev.in -o requirements-dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade --override requirements-oracles.in requirements.in requirements-dev.in requirements-oracles.in -o requirements-oracles.txt
 
 clean:  ## Remove the environment and what tools left (not data, models, results, runs)
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
+	rm -rf .venv .venv-oracles .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info

@@ -130,6 +130,14 @@ how alike the maps shown are; where families have different methods, so are the 
 - Networks that agree about why may all be wrong about it, and a method that smooths, multiplies by
   the image or draws the same for all networks makes maps alike that have nothing else in common:
   compare families and seeds within a method, never methods with each other.
+- The gradient and SmoothGrad say how the logit changes with a pixel's brightness, not what the
+  pixel brought; insertion, deletion and faithfulness ask for the latter, so that these two do not
+  pass need not make them wrong about the former.
+- Methods that measure against black say 0 of a black pixel, and removal by any other baseline
+  changes black pixels too. Expected gradients do speak of them, which is part of their lead.
+- On infidelity a constant map does well, for larger squares cost more whatever they cover: read it
+  beside faithfulness. Maps that are never negative have a signed correlation no lower than the
+  unsigned, so the gate of redrawn weights is stricter with them.
 - {len(setting.panel)} images were explained, with more wrong answers than chance would bring: what
   is said of them need not hold of all.
 """

@@ -1,0 +1,362 @@
+"""Images a second: our attribution methods, Xplique's, and the bare passes they cannot do without.
+
+    .venv-oracles/bin/python benchmarks/explanations.py
+
+Writes explanations.csv and explanations.md beside this file, a row at a time: a run that was cut
+short goes on where it stopped, `--anew` begins again. Needs the trained networks of `make run` and
+`make run DATASET=mnist`, the environment of `make test-oracles`, a quiet machine and ten minutes.
+"""
+
+import glassnets.stages  # noqa: F401, I001  pins the processor, before NumPy is imported
+
+import logging
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+import typer
+
+from glassnets import artefacts, families, params, runtime
+from glassnets.explanations import Explained, explain
+from glassnets.explanations.perturbations import grid_of_patches, windows
+
+PARAMS = params.load(artefacts.params_file())
+HERE = Path(__file__).parent
+LARGE_BATCH = 1024  # Xplique's own are 32, of KernelSHAP 64
+BARE_BATCHES = (128, 512, 2048)  # the one with the most passes a second is taken
+ROUNDS = 5
+ENOUGH_SECONDS = 0.4  # of a run
+FEWEST_IMAGES, MOST_IMAGES = 4, 16384  # in a run
+
+# At least so many times Xplique's images a second, and at most so many times the bare passes.
+TARGETS = {"integrated_gradients": 1.6, "occlusion": 3.0, "rise": 1.3}
+MOST_OVERHEAD = 1.15
+
+
+@dataclass
+class Cell:
+    """A trained network, as ours and as Xplique's methods want it, and images for both."""
+
+    network: Explained
+    model: Any  # from images (n, h, w, 1)
+    images: np.ndarray  # (MOST_IMAGES, h, w), float32; the test part, again and again
+    targets: np.ndarray  # the network's own answers
+
+
+@dataclass
+class Contest:
+    """A method in both libraries, with the same settings: our options, Xplique's explainer of
+    images (n, h, w, 1) and one-hot targets, made for a model, and its settings beside batch_size.
+
+    An image needs `passes` through the network, with the gradient by `by`: the images, the
+    activation of that name, or None without.
+    """
+
+    options: dict[str, Any]
+    explainer: Callable[..., Any]
+    settings: dict[str, Any]
+    passes: int = 1
+    by: str | None = "images"
+
+
+def contests(cell: Cell) -> dict[str, Contest]:
+    """Each method that both libraries have, by its name here."""
+    import tensorflow as tf
+    from xplique import attributions as xplique
+
+    shape, side = cell.network.image_shape, cell.network.image_shape[0]
+    size, stride = max(2, side // 7), max(1, side // 14)
+    patches = len(windows(shape, size, stride))
+    quarter = side // 4
+    players = tf.constant(grid_of_patches(shape, quarter), tf.int32)
+    found = {
+        "gradient": Contest({}, xplique.Saliency, {}),
+        "gradient_x_input": Contest({}, xplique.GradientInput, {}),
+        "integrated_gradients": Contest(
+            {"steps": 50}, xplique.IntegratedGradients, {"steps": 50}, 50
+        ),
+        "smoothgrad": Contest(
+            {"draws": 50, "noise": 0.15},
+            xplique.SmoothGrad,
+            {"nb_samples": 50, "noise": 0.15 * 255},
+            50,
+        ),
+        "occlusion": Contest(
+            {"patch_size": size, "stride": stride},
+            xplique.Occlusion,
+            {"patch_size": size, "patch_stride": stride},
+            patches + 1,
+            None,
+        ),
+        "rise": Contest(
+            {"masks": 1000, "grid": 4},
+            xplique.Rise,
+            {"nb_samples": 1000, "grid_size": 4},
+            1000,
+            None,
+        ),
+        "kernel_shap": Contest(  # ours adds the empty and the full coalition
+            {"patch_size": quarter, "coalitions": 498},
+            xplique.KernelShap,
+            {"nb_samples": 500, "map_to_interpret_space": lambda _: players},
+            500,
+            None,
+        ),
+    }
+    if cell.network.feature_maps:
+        last = cell.network.feature_maps[-1]
+        layer = cell.network.activations[last]._keras_history.operation.name
+        found |= {
+            "grad_cam": Contest({}, xplique.GradCAM, {"conv_layer": layer}, by=last),
+            "grad_cam_plus_plus": Contest({}, xplique.GradCAMPP, {"conv_layer": layer}, by=last),
+        }
+    return found
+
+
+def load(dataset: str, family: str) -> Cell:
+    """The cell's first seed."""
+    import keras
+
+    cell = PARAMS.dataset(dataset)
+    shape = cell.image_shape
+    model, activations = families.build(family, cell.family(family).network, shape, cell.classes)
+    artefacts.load_weights(model, artefacts.weights(dataset, family, cell.seeds[0]))
+    network = Explained(model, activations)
+    test = artefacts.load_arrays(artefacts.part(dataset, "test"))["images"]
+    images = np.resize(test, (MOST_IMAGES, *shape)).astype(np.float32)
+    columns = keras.Input((*shape, 1))
+    with_channel = keras.Model(columns, model(keras.layers.Reshape(shape)(columns)))
+    targets = network.outputs(images).argmax(axis=1).astype(np.int32)
+    return Cell(network, with_channel, images, targets)
+
+
+def measure(cell: Cell, method: str, contest: Contest) -> dict[str, Any]:
+    """A row of the table."""
+    one_hot = np.eye(cell.network.classes, dtype=np.float32)[cell.targets]
+    model, columns = cell.model, cell.images[..., np.newaxis]
+    if "conv_layer" in contest.settings:
+        # Xplique looks for the layer in one model alone: from where the images have a channel.
+        import keras
+
+        inner = cell.network.model
+        model = keras.Model(inner.get_layer("channel").output, inner.output)
+        columns = columns / np.float32(255)
+    as_it_comes = contest.explainer(model, **contest.settings)
+    in_large_batches = contest.explainer(model, **contest.settings, batch_size=LARGE_BATCH)
+
+    def ours(n: int) -> float:
+        images, targets = cell.images[:n], cell.targets[:n]
+        return seconds(lambda: explain(method, cell.network, images, targets, **contest.options))
+
+    def theirs(explainer: Any, n: int) -> float:
+        return seconds(lambda: np.asarray(explainer(columns[:n], one_hot[:n])))
+
+    def all_three(n: int) -> tuple[float, ...]:
+        return ours(n), theirs(as_it_comes, n), theirs(in_large_batches, n)
+
+    images = enough(lambda n: max(all_three(n)))
+    pairs = [all_three(images) for _ in range(ROUNDS)]
+    own_images = enough(ours)
+    batch, bare = fastest_bare(cell, contest, own_images * contest.passes)
+    bare()
+    own_pairs = [(ours(own_images), seconds(bare)) for _ in range(ROUNDS)]
+    own, xplique, xplique_large = (images / statistics.median(t) for t in zip(*pairs, strict=True))
+    return {
+        "images": images,
+        "ours": own,
+        "xplique": xplique,
+        "xplique_large": xplique_large,
+        **spread("ratio", [x / o for o, x, _ in pairs]),
+        **spread("ratio_large", [x / o for o, _, x in pairs]),
+        "passes": contest.passes,
+        "kind": f"gradients by {contest.by}" if contest.by else "forward",
+        "own_images": own_images,
+        "bare_batch_size": batch,
+        **spread("overhead", [o / b for o, b in own_pairs]),
+    }
+
+
+def enough(run: Callable[[int], float]) -> int:
+    """So many images, a power of two, that a run takes ENOUGH_SECONDS; leaves it warmed up."""
+    images, more = FEWEST_IMAGES, 2
+    while more > 1 and images < MOST_IMAGES:
+        run(images)  # traced
+        more = min(int(ENOUGH_SECONDS / run(images)), 64)
+        images = min(images * 2 ** max(0, more.bit_length() - 1), MOST_IMAGES)
+    run(images)
+    return images
+
+
+def spread(name: str, values: list[float]) -> dict[str, float]:
+    low, middle, high = min(values), statistics.median(values), max(values)
+    return {name: middle, f"{name}_low": low, f"{name}_high": high}
+
+
+def fastest_bare(cell: Cell, contest: Contest, total: int) -> tuple[int, Callable[[], None]]:
+    """`total` bare passes over images that are there already, and the batch size in which they are
+    fastest: class logits, or their gradients."""
+    import keras
+    import tensorflow as tf
+
+    model, by = cell.network.model, contest.by
+    inner = by if by in cell.network.activations else None
+    if inner:
+        model = keras.Model(model.input, [cell.network.activations[inner], model.output])
+
+    def gradients(images: Any, targets: Any) -> Any:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(images)
+            given = model(images, training=False)
+            source, logits = given if inner else (images, given)
+            chosen = tf.gather(logits, targets, batch_dims=1)
+        return tape.gradient(chosen, source) if by else chosen
+
+    shape = cell.network.image_shape
+    specs = [tf.TensorSpec((None, *shape), tf.float32), tf.TensorSpec((None,), tf.int32)]
+    program = tf.function(gradients, input_signature=specs)
+
+    def passes(count: int, size: int) -> Callable[[], None]:
+        calls = -(-count // size)
+        even = -(-count // calls)
+        images = tf.constant(np.resize(cell.images, (even, *shape)))
+        targets = tf.constant(np.resize(cell.targets, even))
+
+        def run() -> None:
+            for _ in range(calls):
+                program(images, targets).numpy()
+
+        return run
+
+    def seconds_a_pass(size: int) -> float:
+        run = passes(size, size)
+        run()
+        return min(seconds(run) for _ in range(3)) / size
+
+    best = min(BARE_BATCHES, key=seconds_a_pass)
+    return best, passes(total, best)
+
+
+def seconds(run: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def processor() -> str:
+    """The processor's model, as Linux names it."""
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor()
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """The page."""
+    packages = ("tensorflow-cpu", "keras", "xplique", "numpy")
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    threads = PARAMS.runtime.intra_op_threads
+
+    def within(row: Any, name: str) -> str:
+        low, high = getattr(row, f"{name}_low"), getattr(row, f"{name}_high")
+        return f"{getattr(row, name):.2f} ({low:.2f}–{high:.2f})"
+
+    rows = [
+        {
+            "dataset": row.dataset,
+            "family": row.family,
+            "method": row.method,
+            "images": row.images,
+            "passes": f"{row.passes} {row.kind}",
+            "ours": f"{row.ours:,.1f}",
+            "Xplique": f"{row.xplique:,.1f}",
+            "ours ÷ Xplique": within(row, "ratio"),
+            f"Xplique, batches of {LARGE_BATCH}": f"{row.xplique_large:,.1f}",
+            "ours ÷ that": within(row, "ratio_large"),
+            "time ÷ bare passes": within(row, "overhead"),
+        }
+        for row in table.itertuples()
+    ]
+    missed = [
+        f"- {row.method}, {row.family} on {row.dataset}: {what}"
+        for row in table.itertuples()
+        for what, is_missed in (
+            (f"{row.ratio:.2f} × Xplique", row.ratio < TARGETS.get(row.method, 0)),
+            (f"{row.overhead:.2f} × its bare passes", row.overhead > MOST_OVERHEAD),
+        )
+        if is_missed
+    ]
+    aims = ", ".join(f"{name} ≥ {ratio} ×" for name, ratio in TARGETS.items())
+    reached = "\n".join(["Missed:", "", *missed]) if missed else "All reached."
+    return f"""# How fast the explanations are
+
+Images a second, on the trained networks (first seed), the same images and settings, in one
+process: the median of {ROUNDS} rounds after a warm-up. In each round ours and Xplique's run one after
+the other, and in rounds of their own ours and the bare passes; ratios are taken round by round, in
+brackets the lowest and the highest. Written by `benchmarks/explanations.py`.
+
+- Processor: {", ".join(table["processor"].unique())}; {threads} threads, deterministic kernels.
+- Python {platform.python_version()}, {versions}.
+- *images*: in a run; *passes*: what the method needs of the network for each image.
+- *ours*: as it comes, which is in batches that suit the network.
+- *Xplique*: as it comes, in batches of 32, KernelSHAP of 64. Beside it, told to take
+  {LARGE_BATCH}: both libraries then spend nearly the same on the passes, and where those are dear
+  there is little left to gain.
+- *time ÷ bare passes*: our time over that of the passes alone, one compiled function over images
+  ready in memory, in the fastest of the batch sizes {", ".join(map(str, BARE_BATCHES))}. Occlusion
+  comes below 1: a patch that is black already costs it no pass.
+- Integrated gradients: 50 steps; SmoothGrad: 50 draws; occlusion: patches of 2×2
+  pixels, 1 apart, on digits, of 4×4, 2 apart, on mnist; RISE: 1000 masks of 4×4 cells; KernelSHAP: 16 players, 500 coalitions; Grad-CAM,
+  Grad-CAM++: the last feature maps.
+
+Aims: {aims} Xplique as it comes; every method ≤ {MOST_OVERHEAD} × its bare passes.
+
+{reached}
+
+{pd.DataFrame(rows).to_markdown(index=False)}
+"""
+
+
+def main(
+    dataset: Annotated[list[str], typer.Option(help="several are allowed")] = ["mnist", "digits"],  # noqa: B006
+    family: Annotated[list[str] | None, typer.Option(help="several; all by default")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="several; all by default")] = None,
+    anew: Annotated[bool, typer.Option(help="measure rows again that are there already")] = False,
+    output: Annotated[Path, typer.Option(help="folder")] = HERE,
+) -> None:
+    """Images a second of our methods and of Xplique's."""
+    runtime.start_tensorflow(PARAMS.runtime)
+    import keras
+
+    logging.getLogger("tensorflow").setLevel("ERROR")  # Xplique traces for each shape
+    keras.utils.set_random_seed(0)  # Xplique draws from the global generators
+    csv, key = output / "explanations.csv", ["dataset", "family", "method"]
+    table = pd.read_csv(csv) if csv.exists() else pd.DataFrame(columns=key)
+    for d in dataset:
+        for f in family or PARAMS.dataset(d).families:
+            cell = load(d, f)
+            for name, contest in contests(cell).items():
+                known = (table[key] == [d, f, name]).all(axis=1)
+                if (known.any() and not anew) or (method and name not in method):
+                    continue
+                row = {"dataset": d, "family": f, "method": name}
+                row |= measure(cell, name, contest) | {"processor": processor()}
+                table = pd.concat([table[~known], pd.DataFrame([row])], ignore_index=True)
+                table.to_csv(csv, index=False, float_format="%.4g")
+                (output / "explanations.md").write_text(markdown(table), encoding="utf-8")
+                print(
+                    f"{d:7} {f:12} {name:22} {row['images']:5} images: "
+                    f"{row['ratio']:6.2f} × Xplique, {row['ratio_large']:6.2f} × in large batches, "
+                    f"{row['overhead']:5.2f} × bare",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    typer.run(main)
