@@ -33,16 +33,17 @@ run: env  ## Run the pipeline: make run, or make run DATASET=mnist
 test: env lint  ## Lint, check types, run all tests
 	pytest
 
-test-oracles: .venv-oracles/.complete  ## Hold explanations against Xplique and SHAP (trained digits needed)
+test-oracles: .venv-oracles/.complete  ## Hold explanations against Xplique and SHAP (after make run)
 	@test -f models/digits/cnn/seed-0.weights.h5 || \
 	  { echo "error: expected the trained networks of digits, got none; make run" >&2; exit 2; }
 	.venv-oracles/bin/python -m pytest oracles
 
 # The other libraries want other versions of what we pin: they get an environment of their own.
-.venv-oracles/.complete: requirements-oracles.txt pyproject.toml
+.venv-oracles/.complete: requirements.txt requirements-dev.txt requirements-oracles.txt pyproject.toml
 	@echo "Building the environment of the oracles in .venv-oracles (once, about two minutes)"
 	$(PYTHON) -m venv --clear .venv-oracles
-	.venv-oracles/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-oracles.txt
+	.venv-oracles/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+	  -r requirements.txt -r requirements-dev.txt -r requirements-oracles.txt
 	.venv-oracles/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -297,9 +297,9 @@ def markdown(table: pd.DataFrame) -> str:
     return f"""# How fast the explanations are
 
 Images a second, on the trained networks (first seed), the same images and settings, in one
-process: the median of {ROUNDS} rounds after a warm-up. In each round ours and Xplique's run one after
-the other, and in rounds of their own ours and the bare passes; ratios are taken round by round, in
-brackets the lowest and the highest. Written by `benchmarks/explanations.py`.
+process: the median of {ROUNDS} rounds after a warm-up. In each round ours and Xplique's run one
+after the other, and in rounds of their own ours and the bare passes; ratios are taken round by
+round, in brackets the lowest and the highest. Written by `benchmarks/explanations.py`.
 
 - Processor: {", ".join(table["processor"].unique())}; {threads} threads, deterministic kernels.
 - Python {platform.python_version()}, {versions}.
@@ -311,9 +311,9 @@ brackets the lowest and the highest. Written by `benchmarks/explanations.py`.
 - *time ÷ bare passes*: our time over that of the passes alone, one compiled function over images
   ready in memory, in the fastest of the batch sizes {", ".join(map(str, BARE_BATCHES))}. Occlusion
   comes below 1: a patch that is black already costs it no pass.
-- Integrated gradients: 50 steps; SmoothGrad: 50 draws; occlusion: patches of 2×2
-  pixels, 1 apart, on digits, of 4×4, 2 apart, on mnist; RISE: 1000 masks of 4×4 cells; KernelSHAP: 16 players, 500 coalitions; Grad-CAM,
-  Grad-CAM++: the last feature maps.
+- Integrated gradients: 50 steps; SmoothGrad: 50 draws; occlusion: patches of 2×2 pixels, 1 apart,
+  on digits, of 4×4, 2 apart, on mnist; RISE: 1000 masks of 4×4 cells; KernelSHAP: 16 players, 500
+  coalitions; Grad-CAM, Grad-CAM++: the last feature maps.
 
 Aims: {aims} Xplique as it comes; every method ≤ {MOST_OVERHEAD} × its bare passes.
 

@@ -8,7 +8,9 @@ import time
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from glassnets import artefacts
 
@@ -18,6 +20,7 @@ BLOCKS = re.findall(r"```bash\n(.*?)```", (artefacts.root() / "README.md").read_
 LINES = [line.split("#")[0].strip() for block in BLOCKS for line in block.splitlines()]
 COMMANDS = [line for line in LINES if line]
 MNIST = artefacts.external("mnist")
+[EXPLAIN] = [line for line in COMMANDS if line.startswith("python -m glassnets.explain ")]
 
 
 def make(target):
@@ -26,8 +29,8 @@ def make(target):
 
 
 def test_every_command_is_one_that_something_runs():
-    of_make = {"make run", "make test", "make run DATASET=mnist", "make ui"}
-    assert {line for line in COMMANDS if not line.startswith("dvc ")} == of_make
+    others = {"make run", "make test", "make run DATASET=mnist", "make ui", EXPLAIN}
+    assert {line for line in COMMANDS if not line.startswith("dvc ")} == others
     ci = (artefacts.root() / ".ci" / "run").read_text().splitlines()
     assert {"make run", "make test"} <= set(ci)
 
@@ -68,6 +71,19 @@ def test_make_ui_opens_mlflow_on_this_machine_alone(clone):
         assert "MLflow" in page
     finally:
         clone.kill(server)
+
+
+def test_a_picture_is_explained(clone):
+    pixels = np.zeros((28, 28), np.uint8)
+    pixels[4:24, 12:16] = 255
+    Image.fromarray(pixels).save(clone.folder / "my-digit.png")
+    output = clone.run(*EXPLAIN.split(), "--dataset", "digits")
+    for family in ("feedforward", "lstm", "cnn", "attention"):
+        assert family in output
+    with Image.open(clone.folder / "my-digit-explained.png") as figure:
+        assert figure.width > 500
+    for made in clone.folder.glob("my-digit*.png"):
+        made.unlink()
 
 
 @pytest.mark.skipif(
