@@ -5,6 +5,7 @@ All methods look at an image x in many *points* s_k·x + o_k: scale s_k and offs
 images, and no map depends on the batch or the place in which its image came.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -34,13 +35,14 @@ class Explained:
     feature maps (n, rows, columns, channels) of any name, ``tokens`` (n, t, d), and attention
     scores ``attention_<i>`` (n, heads, t, t), block by block.
     references: training images (m, h, w), uint8 or float32, to draw baselines from.
-    batch_size: how many points go through the network in one pass; it bounds the memory.
+    batch_size: how many points go through the network in one pass; it bounds the memory. None
+    takes what is fast: see `points_at_once`.
     """
 
     model: Any
     activations: Mapping[str, Any] = field(default_factory=dict)
     references: NDArray[Any] | None = None
-    batch_size: int = 1024
+    batch_size: int | None = None
     _readings: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -50,7 +52,7 @@ class Explained:
                 "expected a Keras model from images (n, h, w) to logits (n, classes), got one from "
                 f"{shape} to {self.model.output_shape}: begin it with a Reshape layer, say"
             )
-        if self.batch_size < 1:
+        if self.batch_size is not None and self.batch_size < 1:
             raise GlassnetsError(f"batch_size: expected at least 1, got {self.batch_size}")
         if self.references is not None and (
             self.references.shape[1:] != self.image_shape or not len(self.references)
@@ -89,7 +91,7 @@ class Explained:
     def outputs(self, images: Floats) -> Floats:
         """Logits of every class, float32 (m, classes), of images float32 (m, h, w)."""
         values = np.empty((len(images), self.classes), np.float32)
-        for rows in _slices(len(images), self.batch_size):
+        for rows in _slices(len(images), self.points_at_once):
             values[rows] = self._outputs(images[rows])
         return values
 
@@ -101,6 +103,20 @@ class Explained:
         return tf.function(lambda x: self.model(x, training=False), input_signature=[images])
 
     # Points
+
+    @cached_property
+    def points_at_once(self) -> int:
+        """How many points go through the network in one pass: batch_size, or as many as keep the
+        layers' outputs within 2²⁴ numbers (64 MB), 4096 at most. A small network wants many, for
+        each call costs; a large one few, that stay near the processor.
+        """
+        import keras
+
+        if self.batch_size is not None:
+            return self.batch_size
+        outputs = keras.tree.flatten([layer.output for layer in self.model.layers])
+        numbers = sum(int(math.prod(tensor.shape[1:])) for tensor in outputs)
+        return min(max(1, 2**24 // numbers), 4096)
 
     def logits(self, images: Floats, targets: Targets, scale: Floats, offset: Floats) -> Floats:
         """Class logits float32 (n, k) of each image in k points.
@@ -128,11 +144,16 @@ class Explained:
             program, arrays = self._gradients, [scale, offset]
         else:
             program, arrays = self._weighted_gradients, [scale, offset, baselines]
-        total = np.zeros((len(images), *self.image_shape), np.float32)
-        for rows, _, block in self._blocks(len(images), *arrays):
-            total[rows] += program(images[rows], targets[rows], *block)
-        total /= len(scale)
-        return total
+        mean = np.empty((len(images), *self.image_shape), np.float32)
+        for rows, points, block in self._blocks(len(images), *arrays):
+            part = program(images[rows], targets[rows], *block)
+            if points.start == 0:
+                mean[rows] = part
+            else:
+                mean[rows] += part
+        if len(scale) > 1:
+            mean /= len(scale)
+        return mean
 
     def gradient_changes(
         self, images: Floats, targets: Targets, scale: Floats, offset: Floats, gradients: Floats
@@ -151,9 +172,9 @@ class Explained:
         import tensorflow as tf
 
         points = len(arrays[0])
-        for columns in _slices(points, self.batch_size):
+        for columns in _slices(points, self.points_at_once):
             tensors = [tf.constant(array[columns]) for array in arrays]
-            for rows in _slices(images, max(1, self.batch_size // points)):
+            for rows in _slices(images, max(1, self.points_at_once // points)):
                 yield rows, columns, tensors
 
     def _compiled(self, function: Callable[..., Any], arrays: int) -> Any:
@@ -242,7 +263,10 @@ class Explained:
             self._readings[key] = self._compiled(self._reader(names, reading), 0)
         program = self._readings[key]
         return np.concatenate(
-            [program(images[rows], targets[rows]) for rows in _slices(len(images), self.batch_size)]
+            [
+                program(images[rows], targets[rows])
+                for rows in _slices(len(images), self.points_at_once)
+            ]
         )
 
     def _reader(self, names: tuple[str, ...], reading: Reading) -> Callable[..., Any]:

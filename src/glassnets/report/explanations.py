@@ -125,6 +125,8 @@ how alike the maps shown are; where families have different methods, so are the 
 ## What cannot be concluded
 
 - ✓ says that a method was not caught lying by these tests, not that its maps are the truth.
+- ✗ for redrawn weights or shuffled labels says that a map like the trained network's could not be
+  ruled out: an interval that is too wide for want of images fails as well as a high mean.
 - The order of the ✓ hangs on the metric and its baselines; intervals that overlap do not tell two
   methods apart.
 - Networks that agree about why may all be wrong about it, and a method that smooths, multiplies by

@@ -168,14 +168,18 @@ def _memorised(
     did not learn them, and the accuracy it reached on them."""
     options = data.explanations.trust.label_randomization
     weights: dict[int, list[NDArray[Any]] | None] = dict.fromkeys(data.seeds)
-    reached = {}
-    for seed in tqdm(data.seeds if options else (), desc="memorising", unit="seed", disable=None):
+    reached: dict[str, float] = {}
+    if options is None:
+        return weights, reached
+
+    def build(seed: int) -> Any:
         runtime.set_seed(seed)
         network = data.family(family).network
-        model, _ = families.build(family, network, data.image_shape, data.classes)
-        learnt, accuracy = memorise(
-            model, train["images"], train["labels"], options.memorising, seed
-        )
+        return families.build(family, network, data.image_shape, data.classes)[0]
+
+    learning = memorise(build, data.seeds, train["images"], train["labels"], options.memorising)
+    bar = tqdm(data.seeds, desc="memorising", unit="seed", disable=None)
+    for seed, (learnt, accuracy) in zip(bar, learning, strict=True):
         reached[f"seed_{seed}"] = accuracy
         if accuracy >= options.memorising.accuracy:
             weights[seed] = learnt

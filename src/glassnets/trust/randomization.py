@@ -5,7 +5,7 @@ nonsense, shows the image and not what the network does with it. Adebayo, Gilmer
 Goodfellow, Hardt & Kim (2018), "Sanity checks for saliency maps".
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
@@ -284,29 +284,27 @@ def _assign(model: Any, weights: LayerWeights, layers: Sequence[int]) -> None:
 
 
 def memorise(
-    model: Any,
+    build: Callable[[int], Any],
+    seeds: Sequence[int],
     images: NDArray[np.uint8],
     labels: NDArray[np.uint8],
     options: Memorising,
-    seed: int,
-) -> tuple[list[NDArray[Any]], float]:
-    """Teaches a Keras model, freshly built, shuffled labels by heart: its weights (as
+) -> Iterator[tuple[list[NDArray[Any]], float]]:
+    """Teaches a network for each seed shuffled labels by heart: its weights (as
     ``model.get_weights()``), and the accuracy it reached on them.
 
-    The model is trained in place, with the dropout it has; build another to load other weights in.
-    images uint8 (n, h, w) and labels (n,) are the training part, of which options.images are
-    taken. The labels are shuffled among them; Adam, no augmentation. It stops after the first
-    epoch after which the accuracy on the shuffled labels, as the network answers at test time, is
-    what options say, else after options.epochs: whether that is enough is the caller's to say.
-    Zhang, Bengio, Hardt, Recht & Vinyals (2017), "Understanding deep learning requires rethinking
-    generalization", §2.
+    build makes a Keras model anew from a seed; what it learns depends on that seed alone. It is
+    trained with the dropout it has. images uint8 (n, h, w) and labels (n,) are the training part,
+    of which options.images are taken. The labels are shuffled among them; Adam, no augmentation.
+    It stops after the first epoch after which the accuracy on the shuffled labels, as the network
+    answers at test time, is what options say, else after options.epochs: whether that is enough is
+    the caller's to say. Zhang, Bengio, Hardt, Recht & Vinyals (2017), "Understanding deep learning
+    requires rethinking generalization", §2.
     """
     import keras
     import tensorflow as tf
 
     count = min(options.images, len(labels))
-    shuffled = np.random.default_rng(seed).permutation(labels[:count])
-    train = {"images": images[:count], "labels": shuffled}
     adam = Training(
         epochs=options.epochs,
         batch_size=options.batch_size,
@@ -317,29 +315,45 @@ def memorise(
         label_smoothing=0,
         augmentation=None,
     )
-    steps = training.steps_per_epoch(train, adam)
-    classes = model.output_shape[-1]
-    model.compile(
-        optimizer=training.optimizer(adam, steps),
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-        jit_compile=False,
-    )
+    steps = training.steps_per_epoch({"labels": labels[:count]}, adam)
     known = 0.0
+    model: Any = None
 
     def stop_when_known(_: int, logs: dict[str, float]) -> None:
         nonlocal known
         known = round(logs["val_accuracy"] * count) / count  # Keras gives it as float32
         model.stop_training = known >= options.accuracy
 
-    whole = tf.data.Dataset.from_tensors((train["images"], tf.one_hot(shuffled, classes)))
-    model.fit(
-        training.batches(train, classes, adam, seed),
-        epochs=options.epochs,
-        steps_per_epoch=steps,
-        validation_data=whole,
-        shuffle=False,  # the batches come shuffled
-        verbose=0,
-        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=stop_when_known)],
-    )
-    return model.get_weights(), known
+    for seed in seeds:
+        fresh = build(seed)
+        if model is None:
+            model = fresh
+            optimizer = training.optimizer(adam, steps)
+            optimizer.build(model.trainable_variables)
+            unused = [variable.numpy() for variable in optimizer.variables]
+            model.compile(
+                optimizer=optimizer,
+                loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+                metrics=["accuracy"],
+                jit_compile=False,
+            )
+        else:
+            # To begin again in the model that is compiled: compiling takes longer than learning.
+            new = [*unused, *(variable.numpy() for variable in fresh.variables)]
+            old = [*optimizer.variables, *model.variables]
+            for variable, value in zip(old, new, strict=True):
+                variable.assign(value)
+        shuffled = np.random.default_rng(seed).permutation(labels[:count])
+        train = {"images": images[:count], "labels": shuffled}
+        classes = model.output_shape[-1]
+        whole = tf.data.Dataset.from_tensors((images[:count], tf.one_hot(shuffled, classes)))
+        model.fit(
+            training.batches(train, classes, adam, seed),
+            epochs=options.epochs,
+            steps_per_epoch=steps,
+            validation_data=whole,
+            shuffle=False,  # the batches come shuffled
+            verbose=0,
+            callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=stop_when_known)],
+        )
+        yield model.get_weights(), known
