@@ -83,7 +83,7 @@ class Clone:
         trust["faithfulness_correlation"]["subsets"] = 10
         trust["infidelity"]["draws"] = 10
         trust["max_sensitivity"].update(draws=2, images=2)
-        trust["parameter_randomization"].update(draws=1, images=2)
+        trust["parameter_randomization"].update(draws=1, images=2, cascade_images=1)
         trust["label_randomization"]["images"] = 4
         trust["label_randomization"]["memorising"].update(images=30, accuracy=0.5)
 

@@ -16,10 +16,8 @@ def network_and_images(linear, draw_images):
 def test_complete_methods_have_no_error(network_and_images, judge, baseline):
     network, w, x, y = network_and_images
     maps = (x - baseline) * np.moveaxis(w[..., y], -1, 0)
-    scores = completeness(
-        judge(network, x, y, {"integrated_gradients": maps, "kernel_shap": 2 * maps}),
-        completeness.options(baseline=baseline),
-    )
+    maps = {"integrated_gradients": maps, "kernel_shap": 2 * maps}
+    scores = completeness(judge(network, x, y, maps, baselines=dict.fromkeys(maps, baseline)))
     np.testing.assert_allclose(scores["integrated_gradients"]["completeness_error"], 0, atol=1e-3)
     # The sum is twice what it should be: an error of all that should be.
     np.testing.assert_allclose(scores["kernel_shap"]["completeness_error"], 1, atol=1e-3)
@@ -27,8 +25,9 @@ def test_complete_methods_have_no_error(network_and_images, judge, baseline):
 
 def test_maps_of_another_baseline_show_an_error(network_and_images, judge):
     network, _, x, y = network_and_images
-    judged = judge(network, x, y, ["integrated_gradients"])
-    scores = completeness(judged, completeness.options(baseline=128.0))
+    baselines = {"integrated_gradients": 128.0}
+    judged = judge(network, x, y, ["integrated_gradients"], baselines=baselines)
+    scores = completeness(judged)
     assert (scores["integrated_gradients"]["completeness_error"] > 0.05).all()
 
 

@@ -338,6 +338,18 @@ def test_no_network_is_explained_twice(family, judge, draw_images):
     assert len(asked) == 2 * (2 * 3 - 1)
 
 
+def test_the_end_of_the_cascade_is_seen_on_more_images(family, judge, draw_images):
+    judged = judge(family("feedforward"), draw_images(4), [0, 1, 2, 0], ["gradient"])
+    few = parameter(judged, draws=2, images=3, cascade_images=1)["gradient"]
+    all_ = parameter(judged, draws=2, images=3, cascade_images=3)["gradient"]
+    assert few.keys() == all_.keys()
+    for figure, values in few.items():
+        seen = 3 if figure.startswith("parameter") else 1
+        np.testing.assert_allclose(values[:seen], all_[figure][:seen], atol=1e-6)
+        assert np.isnan(values[seen:]).all()
+        assert not np.isnan(values[:seen]).any()
+
+
 def test_the_seed_decides_and_no_score_hangs_on_other_images(family, judge, draw_images):
     images, targets = draw_images(3), np.array([0, 1, 2])
     judged = judge(family("cnn"), images, targets, ["gradient"])

@@ -128,6 +128,23 @@ class Explained:
             values[rows, points] = self._logits(images[rows], targets[rows], *arrays)
         return values
 
+    def logits_of_pairs(
+        self,
+        images: Floats,
+        targets: Targets,
+        scale: Floats,
+        offset: Floats,
+        pairs: NDArray[np.int64],
+    ) -> Floats:
+        """Class logits float32 (m,) of some images in some points: pairs (m, 2) says which."""
+        import tensorflow as tf
+
+        values = np.empty(len(pairs), np.float32)
+        arrays = [tf.constant(array) for array in (images, targets, scale, offset)]
+        for part in _slices(len(pairs), self.points_at_once):
+            values[part] = self._logits_of_pairs(*arrays, pairs[part])
+        return values
+
     def mean_gradient(
         self,
         images: Floats,
@@ -177,14 +194,14 @@ class Explained:
             for rows in _slices(images, max(1, self.points_at_once // points)):
                 yield rows, columns, tensors
 
-    def _compiled(self, function: Callable[..., Any], arrays: int) -> Any:
-        """The function of images, targets and further arrays (·, ·, ·) as one graph."""
+    def _compiled(self, function: Callable[..., Any], arrays: int, *more: Any) -> Any:
+        """The function of images, targets, further arrays (·, ·, ·) and more as one graph."""
         import tensorflow as tf
 
         images = tf.TensorSpec((None, *self.image_shape), tf.float32)
         targets = tf.TensorSpec((None,), tf.int32)
         others = [tf.TensorSpec((None, None, None), tf.float32)] * arrays
-        return tf.function(function, input_signature=[images, targets, *others])
+        return tf.function(function, input_signature=[images, targets, *others, *more])
 
     @cached_property
     def _logits(self) -> Any:
@@ -195,6 +212,17 @@ class Explained:
             return tf.reshape(self._class_logits(points, classes), (-1, tf.shape(scale)[0]))
 
         return self._compiled(logits, 2)
+
+    @cached_property
+    def _logits_of_pairs(self) -> Any:
+        import tensorflow as tf
+
+        def logits(images: Any, targets: Any, scale: Any, offset: Any, pairs: Any) -> Any:
+            rows, points = tf.unstack(pairs, axis=1)
+            shown = tf.gather(images, rows) * tf.gather(scale, points) + tf.gather(offset, points)
+            return self._class_logits(shown, tf.gather(targets, rows))
+
+        return self._compiled(logits, 2, tf.TensorSpec((None, 2), tf.int64))
 
     @cached_property
     def _gradients(self) -> Any:

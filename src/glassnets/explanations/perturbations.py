@@ -40,13 +40,18 @@ def occlusion(
     """f(x) − f(x without a patch), mean over the patches that cover a pixel.
 
     Zeiler & Fergus (2014), "Visualizing and understanding convolutional networks", §4.2. Patches
-    stand `stride` pixels apart; the last of a row or column ends with the image.
+    stand `stride` pixels apart; the last of a row or column ends with the image. A patch that was
+    all baseline before takes nothing from the image, and costs no pass.
     """
     hidden = windows(network.image_shape, options.patch_size, options.stride)
-    intact = np.ones((1, *network.image_shape), np.float32)
-    shown = np.concatenate([intact, 1 - hidden])
-    logits = logits_shown(network, images, targets, shown, options.baseline)
-    drops = logits[:, :1] - logits[:, 1:]  # (n, patches)
+    baseline = np.float32(options.baseline)
+    differs = (images != baseline).astype(np.float32)
+    pairs = np.argwhere(np.tensordot(differs, hidden, ((1, 2), (1, 2))) > 0)  # image, patch
+    intact = network.outputs(images)[np.arange(len(images)), targets]
+    drops = np.zeros((len(images), len(hidden)), np.float32)
+    drops[tuple(pairs.T)] = intact[pairs[:, 0]] - network.logits_of_pairs(
+        images, targets, 1 - hidden, hidden * baseline, pairs
+    )
     maps: Floats = np.tensordot(drops, hidden / hidden.sum(axis=0), 1)
     return maps
 

@@ -42,6 +42,9 @@ def explain(params: Params, dataset: str, family: str) -> None:
         for name, method in METHODS.items()
         if name in chosen and method.is_defined_for(network)
     }
+    baselines = {
+        name: options.baseline for name, options in methods.items() if hasattr(options, "baseline")
+    }
     metrics = settings.chosen(settings.trust)
 
     def maps_of(name: str, images: Any, targets: Any) -> Any:
@@ -68,7 +71,15 @@ def explain(params: Params, dataset: str, family: str) -> None:
                 counts = (targets == shown["labels"]) & _hangs_on_the_cue(followed[-1], metrics)
                 evidence = shown["evidence"] & counts[:, np.newaxis, np.newaxis]
             judged = Judged(
-                network, images, targets, explained, maps_of, mean_image, evidence, memorised[seed]
+                network=network,
+                images=images,
+                targets=targets,
+                maps=explained,
+                explain=maps_of,
+                mean_image=mean_image,
+                baselines=baselines,
+                evidence=evidence,
+                memorised=memorised[seed],
             )
             judgement: Scores = {name: {} for name in methods}
             for name, options in metrics.items():

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from glassnets.explanations.gradients import Pixel
 from glassnets.explanations.method import Options
 from glassnets.explanations.network import Floats
 from glassnets.trust.metric import Judged, Scores, Values, metric
@@ -14,26 +13,24 @@ COMPLETE = ("integrated_gradients", "kernel_shap")
 SMALLEST_DIFFERENCE = 1e-3
 
 
-class Completeness(Options):
-    baseline: Pixel = 0.0  # that with which integrated_gradients and kernel_shap were run
-
-
-@metric(Completeness)
-def completeness(judged: Judged, options: Completeness, seed: int) -> Scores:
+@metric()
+def completeness(judged: Judged, options: Options, seed: int) -> Scores:
     """``completeness_error``, |Σφ − (f(x) − f(b))| / max(|f(x) − f(b)|, 0.001), f the class logit
-    and b the baseline; 0 is best. Only for integrated_gradients and kernel_shap.
+    and b the method's baseline; 0 is best. Only for integrated_gradients and kernel_shap.
 
     Sundararajan, Taly & Yan (2017), "Axiomatic attribution for deep networks", proposition 1.
     """
-    blank = np.full((1, *judged.network.image_shape), options.baseline, np.float32)
-    outputs = judged.network.outputs(np.concatenate([blank, judged.images])).astype(np.float64)
-    difference = (outputs[1:] - outputs[0])[np.arange(len(judged.images)), judged.targets]
-    scale = np.maximum(np.abs(difference), SMALLEST_DIFFERENCE)
-    return {
-        name: {"completeness_error": np.abs(_sum(judged.maps[name]) - difference) / scale}
-        for name in judged.maps
-        if name in COMPLETE
-    }
+    scores: Scores = {}
+    for name in judged.maps:
+        if name in COMPLETE:
+            blank = np.full_like(judged.images[:1], judged.baselines.get(name, 0))
+            images = np.concatenate([blank, judged.images])
+            outputs = judged.network.outputs(images).astype(np.float64)
+            difference = (outputs[1:] - outputs[0])[np.arange(len(judged.images)), judged.targets]
+            scale = np.maximum(np.abs(difference), SMALLEST_DIFFERENCE)
+            error = np.abs(_sum(judged.maps[name]) - difference) / scale
+            scores[name] = {"completeness_error": error}
+    return scores
 
 
 def _sum(maps: Floats) -> Values:

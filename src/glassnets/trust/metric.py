@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ class Judged:
     images float32 (n, h, w), raw pixels; targets int32 (n,), the class each map explains; maps by
     method, float32 (n, h, w); explain asks a method anew, with the same options and draws;
     mean_image float32 (h, w) is the mean of the training images.
+    baselines: the pixel value that a method compares with, where it is not black.
     evidence bool (n, h, w): the pixels that truly decide, where they are known.
     memorised: the weights (as ``model.get_weights()``) of a network of the same shape that learnt
     shuffled labels by heart, where there is one.
@@ -40,6 +41,7 @@ class Judged:
     maps: Mapping[str, Floats]
     explain: Explainer
     mean_image: Floats
+    baselines: Mapping[str, float] = field(default_factory=dict)
     evidence: NDArray[np.bool_] | None = None
     memorised: list[NDArray[Any]] | None = None
 

@@ -27,7 +27,8 @@ LayerWeights = list[list[NDArray[Any]]]
 
 class ParameterRandomization(Options):
     draws: Positive = 5  # of the weights, each for its own share of the images
-    images: Positive = 20  # the first so many; each costs 2·groups − 1 maps a method
+    images: Positive = 50  # the first so many
+    cascade_images: Positive = 5  # of these, seen at every stage too: 2·groups − 2 maps a method
 
 
 @metric(ParameterRandomization)
@@ -38,9 +39,9 @@ def parameter_randomization(judged: Judged, options: ParameterRandomization, see
     Adebayo et al. (2018), §3.1: *cascading*, from the logits down to the first layer, a group of
     layers more at each stage, and *independent*, one group alone. A group is a layer and the
     normalisations after it (see `groups`). ``parameter_randomization_…``: when nothing is left of
-    what was learnt, the end of the cascade; ``cascading_randomization_…`` and
-    ``independent_randomization_…``: means over its stages and over the groups;
-    ``cascading_randomization_curve_signed`` (n, groups): stage by stage.
+    what was learnt, the end of the cascade; for fewer images ``cascading_randomization_…`` and
+    ``independent_randomization_…``, means over its stages and over the groups, and
+    ``cascading_randomization_curve_signed`` (n, groups), stage by stage.
 
     Image i is explained with the draw i mod draws alone: for the same work, many images with a
     draw each tell more than few images with many. The class explained stays the one that the
@@ -48,22 +49,30 @@ def parameter_randomization(judged: Judged, options: ParameterRandomization, see
     drawing anew did not change the weights.
     """
     images = min(options.images, len(judged.images))
-    shares = [slice(first, images, options.draws) for first in range(min(options.draws, images))]
+    few = min(options.cascade_images, images)
+    draws = np.random.SeedSequence(seed).generate_state(min(options.draws, images)).tolist()
     with judged.other_weights() as model:
         random = drawn_at_random(model)
         members = groups(random)
-        # cascading and independent: (2, groups, methods, 2, images)
-        correlations = np.empty((2, len(members), len(judged.maps), 2, images))
-        draws = np.random.SeedSequence(seed).generate_state(len(shares)).tolist()
-        for draw, share in zip(draws, shares, strict=True):
+        end = np.empty((len(judged.maps), 2, images))
+        # The cascade before its end, and the groups alone but the first, which begins the cascade.
+        stages = np.empty((2, len(members) - 1, len(judged.maps), 2, few))
+        for i, draw in enumerate(draws):
             fresh = redrawn(model, draw)
             check_changed(model, fresh, random)
-            now = _with_the_maps_of_now(judged, share)
-            correlations[..., share] = _stages(model, fresh, members, now)
-    cascading, independent = correlations
+            if i < few:
+                share = slice(i, few, options.draws)
+                now = _with_the_maps_of_now(judged, share)
+                _see_stages(model, fresh, members, now, stages[..., share])
+            share = slice(i, images, options.draws)
+            with judged.other_weights():
+                _assign(model, fresh, range(len(fresh)))
+                end[..., share] = _with_the_maps_of_now(judged, share)()
+    cascading = np.concatenate([stages[0], end[np.newaxis, ..., :few]])
+    independent = np.concatenate([cascading[:1], stages[1]])
     scores = _by_method(
         judged,
-        parameter_randomization=cascading[-1],
+        parameter_randomization=end,
         cascading_randomization=cascading.mean(axis=0),
         independent_randomization=independent.mean(axis=0),
     )
@@ -72,23 +81,27 @@ def parameter_randomization(judged: Judged, options: ParameterRandomization, see
     return scores
 
 
-def _stages(
-    model: Any, fresh: LayerWeights, members: list[list[int]], correlations: Callable[[], Values]
-) -> Values:
-    """The correlations with groups replaced by fresh weights, one more at each stage, and one at
-    a time: (2, groups, methods, 2, k). The model ends with the weights it began with."""
+def _see_stages(
+    model: Any,
+    fresh: LayerWeights,
+    members: list[list[int]],
+    correlations: Callable[[], Values],
+    stages: Values,
+) -> None:
+    """Fills stages (2, groups − 1, methods, 2, k) with the correlations: fresh weights in a group
+    more each time, short of all; in each group alone after the first. The model ends with the
+    weights it began with.
+    """
     kept = [layer.get_weights() for layer in model.layers]
-    cascading = []
-    for group in members:
+    cascading, independent = stages
+    for i, group in enumerate(members[:-1]):
         _assign(model, fresh, group)
-        cascading.append(correlations())
+        cascading[i] = correlations()
     _assign(model, kept, range(len(kept)))
-    independent = cascading[:1]  # the cascade begins with the logits alone
-    for group in members[1:]:
+    for i, group in enumerate(members[1:]):
         _assign(model, fresh, group)
-        independent.append(correlations())
+        independent[i] = correlations()
         _assign(model, kept, group)
-    return np.stack([cascading, independent])
 
 
 class Memorising(Strict):
