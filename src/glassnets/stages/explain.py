@@ -1,7 +1,8 @@
 """explain@D-F: a cell's networks explained on the panel, and the explanations judged."""
 
 import re
-from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from tqdm import tqdm
 from glassnets import artefacts, families, runtime, tracking
 from glassnets.artefacts import Arrays
 from glassnets.explanations import CONTROLS, METHODS, Explained
-from glassnets.params import Dataset, Evaluation, Params
+from glassnets.explanations.network import Floats
+from glassnets.params import Dataset, Evaluation, Explanations, Params
 from glassnets.report import attributions, drawing, leaderboards
 from glassnets.stages.command import run_cell
 from glassnets.trust import METRICS, Judged, Scores, verdicts
@@ -21,10 +23,21 @@ from glassnets.trust.metric import Values
 from glassnets.trust.randomization import memorise
 
 
+@dataclass(frozen=True)
+class Found:
+    """Of one seed's network: its answers to the panel's images (n,), a map of each by each
+    method, their scores, and (with planted evidence) what the intervention test showed."""
+
+    answers: NDArray[np.int64]
+    maps: dict[str, Floats]
+    scores: Scores
+    followed: dict[str, Values] | None
+
+
 def explain(params: Params, dataset: str, family: str) -> None:
     """Explains every network of a cell by every method, and judges the explanations."""
     data, evaluation = params.dataset(dataset), params.evaluation
-    cell, settings, seeds = data.family(family), data.explanations, data.seeds
+    settings = data.explanations
     results = artefacts.results(dataset, family)
     train = artefacts.load_arrays(artefacts.part(dataset, "train"))
     test = artefacts.load_arrays(artefacts.part(dataset, "test"))
@@ -34,8 +47,90 @@ def explain(params: Params, dataset: str, family: str) -> None:
 
     runtime.start_tensorflow(params.runtime)
     memorised, known = _memorised(data, family, train)
-    model, activations = families.build(family, cell.network, data.image_shape, data.classes)
-    network = Explained(model, activations, references=train["images"])
+    network = data.family(family).network
+    model, activations = families.build(family, network, data.image_shape, data.classes)
+    explained = Explained(model, activations, references=train["images"])
+    weights = {seed: artefacts.weights(dataset, family, seed) for seed in data.seeds}
+    found = _found(settings, explained, weights, memorised, train, test, shown)
+
+    scores = _stacked([each.scores for each in found])
+    leaderboard = verdicts.leaderboard(scores, CONTROLS, settings.max_correlation, evaluation)
+    curves = _curves(scores)
+    summary: dict[str, Any] = {
+        "methods": int((~leaderboard["control"]).sum()),
+        "passing": int(leaderboard["passes"].sum()),
+        "kendall_tau": verdicts.stability(scores, CONTROLS),
+        "memorised": known,
+    }
+    followed = {s: f.followed for s, f in zip(data.seeds, found, strict=True) if f.followed}
+    if followed:
+        summary["intervention"] = _intervention(followed, settings, evaluation)
+    arrays: Arrays = {
+        "seeds": np.array(data.seeds),
+        "predictions": np.stack([each.answers for each in found]),
+        **{name: shown[name] for name in ("index", "labels", "images")},
+        **({"evidence": shown["evidence"]} if "evidence" in shown else {}),
+        **{name: np.stack([each.maps[name] for each in found]) for name in found[0].maps},
+    }
+    galleries = [
+        _gallery(shown, each, leaderboard, f"{family} on {dataset}, seed {seed}")
+        for seed, each in zip(data.seeds, found, strict=True)
+    ]
+    chart = leaderboards.chart(leaderboard, f"{family} on {dataset}")
+
+    histories = artefacts.load_table(results / "history.csv").groupby("seed")
+    everywhere = {"leaderboard": chart} | {
+        f"curves_{removed}": leaderboards.curves(
+            curves, removed, leaderboard, f"{family} on {dataset}, all seeds, removed: {removed}"
+        )
+        for removed in curves["baseline"].unique()
+    }
+    for i, seed in enumerate(tqdm(data.seeds, desc="logging", unit="seed", disable=None)):
+        artefacts.load_weights(model, weights[seed])
+        key = tracking.RunKey(dataset, family, seed, stage_hash)
+        history = histories.get_group(seed).drop(columns="seed")
+        own = verdicts.summaries(_stacked([found[i].scores]), evaluation)
+        with tracking.reopened_run(
+            key, data.family(family).model_dump(), train, history, model
+        ) as run:
+            run.log_metrics(
+                {
+                    f"trust/{method}/{figure}": values["mean"]
+                    for method, figures in own.items()
+                    for figure, values in figures.items()
+                }
+            )
+            run.log_table(leaderboard, "leaderboard")
+            for name, picture in ({"gallery": galleries[i]} | everywhere).items():
+                run.log_figure(picture, name)
+
+    names = ("explanations.npz", "trust.json", "explanations.json", "leaderboard.csv", "curves.csv")
+    pictures = {"gallery.png": galleries[0], "leaderboard.png": chart}
+    with artefacts.replacing(*(results / name for name in (*names, *pictures))) as paths:
+        artefacts.save_arrays(paths[0], arrays)
+        artefacts.save_json(paths[1], verdicts.summaries(scores, evaluation))
+        artefacts.save_json(paths[2], summary)
+        artefacts.save_table(paths[3], leaderboard)
+        artefacts.save_table(paths[4], curves)
+        for path, picture in zip(paths[5:], pictures.values(), strict=True):
+            path.write_bytes(drawing.png(picture))
+    passing = str(summary["passing"]) if summary["passing"] else "none"
+    print(
+        f"{passing} of {summary['methods']} methods pass; the best is "
+        f"{leaderboards.best(leaderboard)}"
+    )
+
+
+def _found(
+    settings: Explanations,
+    network: Explained,
+    weights: dict[int, Path],
+    memorised: dict[int, list[NDArray[Any]] | None],
+    train: Arrays,
+    test: Arrays,
+    shown: Arrays,
+) -> list[Found]:
+    """Explains the shown images with each seed's weights, and judges the maps."""
     chosen = dict.fromkeys(CONTROLS) | settings.chosen(settings.methods)
     methods = {
         name: chosen[name]
@@ -43,7 +138,9 @@ def explain(params: Params, dataset: str, family: str) -> None:
         if name in chosen and method.is_defined_for(network)
     }
     baselines = {
-        name: options.baseline for name, options in methods.items() if hasattr(options, "baseline")
+        name: options.baseline
+        for name, options in methods.items()
+        if options is not None and hasattr(options, "baseline")
     }
     metrics = settings.chosen(settings.trust)
 
@@ -53,116 +150,57 @@ def explain(params: Params, dataset: str, family: str) -> None:
 
     mean_image = train["images"].mean(axis=0, dtype=np.float64).astype(np.float32)
     images = shown["images"].astype(np.float32)
-    predictions, maps, scores, followed = [], [], [], []
-    steps = len(seeds) * (len(methods) + len(metrics))
+    found = []
+    steps = len(weights) * (len(methods) + len(metrics))
     with tqdm(total=steps, desc="explaining", unit="step", disable=None) as bar:
-        for seed in seeds:
-            artefacts.load_weights(model, artefacts.weights(dataset, family, seed))
-            targets = families.predict(model, shown["images"]).argmax(axis=1).astype(np.int32)
-            explained = {}
+        for seed, path in weights.items():
+            artefacts.load_weights(network.model, path)
+            answers = families.predict(network.model, shown["images"]).argmax(axis=1)
+            targets = answers.astype(np.int32)
+            maps = {}
             for name in methods:
                 bar.set_postfix(seed=seed, method=name)
-                explained[name] = maps_of(name, images, targets)
+                maps[name] = maps_of(name, images, targets)
                 bar.update()
-            evidence = None
+            followed, evidence = None, None
             if "evidence" in test:
-                followed.append(_followed(model, test))
+                followed = _followed(network.model, test)
                 # Of what a network takes the cue for when it is wrong, the evidence says nothing.
-                counts = (targets == shown["labels"]) & _hangs_on_the_cue(followed[-1], metrics)
+                counts = (targets == shown["labels"]) & _hangs_on_the_cue(followed, metrics)
                 evidence = shown["evidence"] & counts[:, np.newaxis, np.newaxis]
             judged = Judged(
                 network=network,
                 images=images,
                 targets=targets,
-                maps=explained,
+                maps=maps,
                 explain=maps_of,
                 mean_image=mean_image,
                 baselines=baselines,
                 evidence=evidence,
                 memorised=memorised[seed],
             )
-            judgement: Scores = {name: {} for name in methods}
+            scores: Scores = {name: {} for name in methods}
             for name, options in metrics.items():
                 bar.set_postfix(seed=seed, metric=name)
-                found = METRICS[name](judged, options, settings.random_state + seed)
-                for method, figures in found.items():
-                    judgement[method] |= figures
+                judgement = METRICS[name](judged, options, settings.random_state + seed)
+                for method, figures in judgement.items():
+                    scores[method] |= figures
                 bar.update()
-            predictions.append(targets)
-            maps.append(explained)
-            scores.append(judgement)
+            found.append(Found(answers, maps, scores, followed))
+    return found
 
-    whole = _stacked(scores)
-    trust = verdicts.summaries(whole, evaluation)
-    leaderboard = verdicts.leaderboard(whole, CONTROLS, settings.max_correlation, evaluation)
-    summary: dict[str, Any] = {
-        "methods": int((~leaderboard["control"]).sum()),
-        "passing": int(leaderboard["passes"].sum()),
-        "kendall_tau": verdicts.stability(whole, CONTROLS),
-        "memorised": known,
-    }
-    if followed:
-        summary["intervention"] = _intervention(followed, seeds, metrics, evaluation)
-    curves = _curves(whole)
-    arrays: Arrays = {
-        "seeds": np.array(seeds),
-        "predictions": np.stack(predictions).astype(np.int64),
-        **{name: shown[name] for name in ("index", "labels", "images")},
-        **({"evidence": shown["evidence"]} if "evidence" in shown else {}),
-        **{name: np.stack([each[name] for each in maps]) for name in methods},
-    }
-    shown_in_gallery = slice(min(12, len(panel)))
-    galleries = [
-        attributions.gallery(
-            shown["images"][shown_in_gallery],
-            {name: each[shown_in_gallery] for name, each in explained.items()},
-            shown["labels"][shown_in_gallery],
-            answers[shown_in_gallery],
-            leaderboard,
-            f"{family} on {dataset}, seed {seed}",
-            shown["evidence"][shown_in_gallery] if "evidence" in shown else None,
-        )
-        for seed, explained, answers in zip(seeds, maps, predictions, strict=True)
-    ]
-    chart = leaderboards.chart(leaderboard, f"{family} on {dataset}")
 
-    histories = artefacts.load_table(results / "history.csv").groupby("seed")
-    for i, seed in enumerate(tqdm(seeds, desc="logging", unit="seed", disable=None)):
-        artefacts.load_weights(model, artefacts.weights(dataset, family, seed))
-        key = tracking.RunKey(dataset, family, seed, stage_hash)
-        history = histories.get_group(seed).drop(columns="seed")
-        own = _stacked([scores[i]])
-        with tracking.reopened_run(key, cell.model_dump(), train, history, model) as run:
-            run.log_metrics(
-                {
-                    f"trust/{method}/{figure}": summary["mean"]
-                    for method, figures in verdicts.summaries(own, evaluation).items()
-                    for figure, summary in figures.items()
-                }
-            )
-            run.log_table(leaderboard, "leaderboard")
-            run.log_figure(galleries[i], "gallery")
-            run.log_figure(chart, "leaderboard")
-            for baseline in curves["baseline"].unique():
-                title = f"{family} on {dataset}, all seeds, removed: {baseline}"
-                figure = leaderboards.curves(curves, baseline, leaderboard, title)
-                run.log_figure(figure, f"curves_{baseline}")
-
-    names = ("explanations.npz", "trust.json", "explanations.json", "leaderboard.csv", "curves.csv")
-    pictures = {"gallery.png": galleries[0], "leaderboard.png": chart}
-    with artefacts.replacing(*(results / name for name in (*names, *pictures))) as paths:
-        artefacts.save_arrays(paths[0], arrays)
-        artefacts.save_json(paths[1], trust)
-        artefacts.save_json(paths[2], summary)
-        artefacts.save_table(paths[3], leaderboard)
-        artefacts.save_table(paths[4], curves)
-        for path, picture in zip(paths[5:], pictures.values(), strict=True):
-            path.write_bytes(drawing.png(picture))
-    best = leaderboards.best(leaderboard)
-    print(
-        f"{summary['passing']} of {summary['methods']} methods pass; the best is {best}"
-        if summary["passing"]
-        else f"none of {summary['methods']} methods passes; the best is {best}"
+def _gallery(shown: Arrays, found: Found, leaderboard: pd.DataFrame, title: str) -> Any:
+    """The first twelve images of the panel and their maps."""
+    first = slice(12)
+    return attributions.gallery(
+        shown["images"][first],
+        {name: maps[first] for name, maps in found.maps.items()},
+        shown["labels"][first],
+        found.answers[first],
+        leaderboard,
+        title,
+        shown["evidence"][first] if "evidence" in shown else None,
     )
 
 
@@ -214,18 +252,14 @@ def _hangs_on_the_cue(followed: dict[str, Values], metrics: dict[str, Any]) -> b
 
 
 def _intervention(
-    followed: list[dict[str, Values]],
-    seeds: Sequence[int],
-    metrics: dict[str, Any],
-    evaluation: Evaluation,
+    followed: dict[int, dict[str, Values]], settings: Explanations, evaluation: Evaluation
 ) -> dict[str, Any]:
     """What the intervention test showed, and of which seeds localization is withheld."""
-    scores = {name: np.stack([each[name] for each in followed]) for name in followed[0]}
-    withheld = [
-        s for s, f in zip(seeds, followed, strict=True) if not _hangs_on_the_cue(f, metrics)
-    ]
+    each = list(followed.values())
+    scores = {name: np.stack([seed[name] for seed in each]) for name in each[0]}
+    metrics = settings.chosen(settings.trust)
     return verdicts.summaries({"network": scores}, evaluation)["network"] | {
-        "withheld_seeds": withheld
+        "withheld_seeds": [s for s, f in followed.items() if not _hangs_on_the_cue(f, metrics)]
     }
 
 
