@@ -3,13 +3,13 @@ import hashlib
 import io
 import json
 import re
+import signal
 import struct
 import sys
 import tempfile
 import threading
 import urllib.request
 import warnings
-from _thread import interrupt_main
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -314,7 +314,10 @@ class Answer(BaseHTTPRequestHandler):
             body = body[: len(body) // 2]
         self.wfile.write(body)
         if self.path == server.interrupted_at:
-            interrupt_main()
+            # To the thread, so that it wakes from its reading, and with the connection held open:
+            # the end of the body must not come before the interrupt.
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            server.closing.wait()
 
 
 @pytest.fixture(scope="module")
