@@ -59,13 +59,16 @@ digits: &dataset
       warmup_epochs: 1
       weight_decay: 0.01
       label_smoothing: 0.0
-      augmentation: {{rotation: 8, scale: 0.08, shear: 0.05, shift: 0.06}}
+      global_clipnorm: null
+      ema_momentum: 0.0
+      augmentation: {{rotation: 8, scale: 0.08, shear: 0.05, shift: 0.06, ramp_epochs: 0}}
   lstm:
     network:
       sequence: patches
       patch_size: 4
       units: [8]
       bidirectional: true
+      head: last
       dropout: 0.2
     training: *training
   cnn:
@@ -87,6 +90,7 @@ digits: &dataset
       blocks: 1
       mlp_width: null
       layer_normalization: true
+      head: average
       dropout: 0.0
     training: *training
 mnist:
@@ -110,7 +114,7 @@ BAD_EDITS = {
     "digits.lstm.network.heads: 3": "digits.lstm.network.heads: expected one of bidirectional, …",
     "mnist.cnn.training.epoch: 3": "mnist.cnn.training.epoch: … (did you mean 'epochs'?)",
     "digits.cnn.training.augmentation.flip: 1": "digits.cnn.training.augmentation.flip: "
-    "expected one of rotation, scale, shear, shift, got an unknown key",
+    "expected one of ramp_epochs, rotation, scale, shear, shift, got an unknown key",
     "größe: 1": "größe: expected one of …, got an unknown key",
     r'"two\nlines\u2028": 1': r"two\nlines\u2028: expected one of …, got an unknown key",
     "1: 1": "1: expected one of …, got an unknown key",

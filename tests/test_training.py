@@ -8,7 +8,8 @@ from glassnets.errors import GlassnetsError
 from glassnets.params import Augmentation, Training
 
 PARAMS = params.load(artefacts.params_file())
-STILL = Augmentation(rotation=0.0, scale=0.0, shear=0.0, shift=0.0)
+STILL = Augmentation(rotation=0.0, scale=0.0, shear=0.0, shift=0.0, ramp_epochs=0.0)
+MOVED = Augmentation(rotation=9.0, scale=0.1, shear=0.1, shift=0.1, ramp_epochs=1.0)
 PLAIN = Training(
     epochs=3,
     batch_size=16,
@@ -17,6 +18,8 @@ PLAIN = Training(
     warmup_epochs=0.0,
     weight_decay=0.0,
     label_smoothing=0.0,
+    global_clipnorm=None,
+    ema_momentum=0.0,
     augmentation=None,
 )
 
@@ -75,10 +78,11 @@ def test_it_learns_and_tells_each_epoch():
 
 def test_same_seed_same_bytes_with_or_without_listeners():
     heard = []
-    alone, _ = fit(augmentation=Augmentation(rotation=9.0, scale=0.1, shear=0.1, shift=0.1))
+    alone, _ = fit(augmentation=MOVED, ema_momentum=0.9)
     fit(seed=7)  # another seed trained between
     listened, _ = fit(
-        augmentation=Augmentation(rotation=9.0, scale=0.1, shear=0.1, shift=0.1),
+        augmentation=MOVED,
+        ema_momentum=0.9,
         on_batch=heard.append,
         on_epoch=lambda epoch, logs: heard.append((epoch, logs)),
     )
@@ -129,6 +133,42 @@ def test_cosine_schedule_by_hand():
     assert float(training.optimizer(PLAIN, steps=10).learning_rate) == pytest.approx(0.01)
 
 
+def test_clipped_gradients_and_averaged_weights_by_hand():
+    import keras
+    import tensorflow as tf
+
+    plain = PLAIN.model_copy(update={"global_clipnorm": 1.0, "ema_momentum": 0.9})
+    optimizer = training.optimizer(plain, steps=10)
+    clipped = optimizer._clip_gradients([tf.constant([3.0]), tf.constant([4.0])])
+    np.testing.assert_allclose(tf.concat(clipped, 0), [0.6, 0.8], rtol=1e-6)
+    weight = keras.Variable([1.0])
+    steps = []
+    for _ in range(3):
+        optimizer.apply([tf.constant([0.5])], [weight])
+        steps.append(float(weight.numpy()[0]))
+    mean = steps[0]  # the average starts at the first step
+    for step in steps[1:]:
+        mean = 0.9 * mean + 0.1 * step
+    assert steps[0] > steps[1] > steps[2]
+    (average,) = optimizer._model_variables_moving_average
+    assert float(average.numpy()[0]) == pytest.approx(mean, abs=1e-6)
+
+
+def test_the_average_is_what_is_validated_and_kept():
+    import keras
+
+    held = data(seed=1)
+    last, plain = fit(epochs=2)
+    averaged, history = fit(epochs=2, ema_momentum=0.9)
+    # The same steps were taken, in training nothing knows of the average.
+    np.testing.assert_array_equal(history["loss"], plain["loss"])
+    assert not np.allclose(flat(averaged), flat(last))
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    averaged.compile(loss=loss)
+    kept = averaged.evaluate(held["images"], np.eye(2)[held["labels"]], verbose=0)
+    assert kept[0] == pytest.approx(history["val_loss"].min(), 1e-5)
+
+
 def augmented(images, seed=(0, 0), **update):
     return training.augment(
         images.astype(np.float32), STILL.model_copy(update=update), seed
@@ -146,6 +186,23 @@ def test_augmentation_depends_on_seed_and_step_alone():
     np.testing.assert_array_equal(augmented(images, (1, 5), rotation=20.0), first)
     assert not np.allclose(augmented(images, (1, 6), rotation=20.0), first)
     assert not np.allclose(augmented(images, (2, 5), rotation=20.0), first)
+
+
+def test_augmentation_grows_to_its_full_strength():
+    images = data()["images"].astype(np.float32)
+    change = STILL.model_copy(update={"shift": 0.2})
+    half = training.augment(images, STILL.model_copy(update={"shift": 0.1}), (0, 3))
+    np.testing.assert_allclose(training.augment(images, change, (0, 3), 0.5), half, atol=1e-3)
+    # Six steps an epoch of 96 images: after 1.5 epochs, in step 9, all of it.
+    train = data(96) | {"labels": np.arange(96) % 2}
+    recipe = PLAIN.model_copy(
+        update={"augmentation": change.model_copy(update={"ramp_epochs": 1.5})}
+    )
+    plain = training.batches(train, 2, PLAIN, seed=0).as_numpy_iterator()
+    grown = training.batches(train, 2, recipe, seed=0).as_numpy_iterator()
+    for step, ((still, _), (moved, _)) in enumerate(zip(plain, grown, strict=True)):
+        wanted = training.augment(still, change, (0, step), min(1, step / 9))
+        np.testing.assert_allclose(moved, wanted, atol=1e-3)
 
 
 def test_augmentation_moves_within_its_bounds():

@@ -66,6 +66,7 @@ class Augmentation(Strict):
     scale: Fraction  # of the size
     shear: Fraction  # horizontal shift of a row per row of distance from the centre
     shift: Fraction  # of height and of width
+    ramp_epochs: Annotated[float, Field(ge=0)]  # over which the change grows from none to its full
 
 
 class Training(Strict):
@@ -76,6 +77,8 @@ class Training(Strict):
     warmup_epochs: Annotated[float, Field(ge=0)]
     weight_decay: Annotated[float, Field(ge=0, le=1)]
     label_smoothing: Fraction
+    global_clipnorm: Annotated[float, Field(gt=0)] | None  # largest norm of all gradients together
+    ema_momentum: Fraction  # of the moving average of weights that is kept; 0 keeps the last ones
     augmentation: Augmentation | None
 
     def problem(self) -> str | None:

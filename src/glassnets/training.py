@@ -30,7 +30,9 @@ def fit(
     The arrays are ``images`` uint8 (n, h, w) and ``labels`` uint8 (n,). The model ends with the
     weights of the epoch of lowest validation loss. Gives the history, a row an epoch: epoch (from
     1), loss, accuracy (of the augmented training images, as they were seen), val_loss,
-    val_accuracy. Shuffling and augmentation depend on the seed alone.
+    val_accuracy. With an ``ema_momentum`` these weights, and the two validation figures, are those
+    of the moving average (Polyak & Juditsky 1992). Shuffling and augmentation depend on the seed
+    alone.
 
     Raises GlassnetsError when the loss is no longer finite.
     """
@@ -47,6 +49,7 @@ def fit(
         metrics=["accuracy"],
         jit_compile=False,
     )
+    averaged = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if training.ema_momentum else []
     history = model.fit(
         batches(train, classes, training, seed),
         epochs=training.epochs,
@@ -58,6 +61,7 @@ def fit(
         verbose=0,
         callbacks=[
             keras.callbacks.TerminateOnNaN(),
+            *averaged,  # before the next, which keeps what it finds when an epoch ends
             keras.callbacks.EarlyStopping(
                 monitor="val_loss", patience=training.epochs, restore_best_weights=True
             ),
@@ -84,7 +88,8 @@ def steps_per_epoch(train: Arrays, training: Training) -> int:
 
 def optimizer(training: Training, steps: int) -> Any:
     """AdamW (Loshchilov & Hutter 2019), its learning rate constant or warmed up and annealed by
-    half a cosine to zero (Loshchilov & Hutter 2017). Without weight decay it is Adam.
+    half a cosine to zero (Loshchilov & Hutter 2017). Without weight decay it is Adam. Gradients
+    are clipped together by their global norm (Pascanu, Mikolov & Bengio 2013).
     """
     import keras
 
@@ -97,7 +102,13 @@ def optimizer(training: Training, steps: int) -> Any:
             warmup_target=rate if warmup else None,
             warmup_steps=warmup,
         )
-    return keras.optimizers.AdamW(rate, weight_decay=training.weight_decay)
+    return keras.optimizers.AdamW(
+        rate,
+        weight_decay=training.weight_decay,
+        global_clipnorm=training.global_clipnorm,
+        use_ema=training.ema_momentum > 0,
+        ema_momentum=training.ema_momentum,
+    )
 
 
 def batches(train: Arrays, classes: int, training: Training, seed: int) -> Any:
@@ -109,11 +120,14 @@ def batches(train: Arrays, classes: int, training: Training, seed: int) -> Any:
     # Shuffling row numbers and gathering whole batches is far cheaper than shuffling images.
     images, labels = tf.constant(train["images"]), tf.constant(train["labels"])
     rows = len(train["labels"])
+    augmentation = training.augmentation
+    ramp = augmentation.ramp_epochs * steps_per_epoch(train, training) if augmentation else 0
 
     def batch(step: Any, row: Any) -> Any:
         chosen = tf.cast(tf.gather(images, row), tf.float32)
-        if training.augmentation is not None:
-            chosen = augment(chosen, training.augmentation, (seed, step))
+        if augmentation is not None:
+            strength = tf.minimum(tf.cast(step, tf.float32) / ramp, 1) if ramp else 1.0
+            chosen = augment(chosen, augmentation, (seed, step), strength)
         return chosen, tf.one_hot(tf.gather(labels, row), classes)
 
     return (
@@ -127,16 +141,21 @@ def batches(train: Arrays, classes: int, training: Training, seed: int) -> Any:
     )
 
 
-def augment(images: Any, augmentation: Augmentation, seed: tuple[Any, Any]) -> Any:
+def augment(
+    images: Any, augmentation: Augmentation, seed: tuple[Any, Any], strength: Any = 1.0
+) -> Any:
     """Each image under a random affine map about its centre, bilinear, black beyond the edge.
 
-    images is float32 (b, h, w); the draw depends on the seed, a pair of integers, alone.
+    images is float32 (b, h, w); the draw depends on the seed, a pair of integers, alone. strength,
+    0 to 1, is how much of the largest change is made (it grows in training: Tan & Le 2021,
+    "EfficientNetV2", section 4).
     """
     import tensorflow as tf
 
     count = tf.shape(images)[0]
     height, width = images.shape[1:]
     draw = tf.random.stateless_uniform((count, 5), tf.stack([*map(_int64, seed)]), -1, 1)
+    draw *= strength
     angle = draw[:, 0] * math.radians(augmentation.rotation)
     scale = 1 + draw[:, 1] * augmentation.scale
     shear = draw[:, 2] * augmentation.shear

@@ -183,6 +183,36 @@ def test_an_lstm_reads_in_order_and_both_ways():
         assert not np.allclose(state.predict(x, verbose=0), state.predict(flipped, verbose=0))
 
 
+@pytest.mark.parametrize("family", ["lstm", "attention"])
+def test_a_flat_head_sees_every_step_or_token(family):
+    import keras
+
+    network = seed_network(family).model_copy(update={"head": "flatten", "sequence": "rows"})
+    model, activations = families.build(family, network, (8, 8), 10)
+    inner = "block_1" if family == "lstm" else "block_0"
+    values = keras.Model(model.inputs, activations).predict(images(2, (8, 8)), verbose=0)
+    assert values[inner].shape == (2, 8 if family == "lstm" else 4, 64)
+    np.testing.assert_array_equal(values["penultimate"], values[inner].reshape(2, -1))
+
+
+def test_a_stage_is_pooled_before_it_is_normalised_the_last_one_after():
+    import keras
+
+    network = seed_network("cnn").model_copy(
+        update={"filters": ((4, 4), (8,)), "padding": "same", "batch_normalization": True}
+    )
+    model, activations = families.build("cnn", network, (8, 8), 10)
+    values = keras.Model(model.inputs, activations).predict(images(2, (8, 8)), verbose=0)
+    assert values["block_0"].shape == (2, 4, 4, 4)
+    assert values["block_1"].shape == (2, 4, 4, 8)
+    kernel = model.get_layer("dense_0").kernel
+    assert kernel.shape[0] == 2 * 2 * 8
+    order = [layer.name for layer in model.layers]
+    assert order.index("pooling_0") < order.index("normalization_0_1")
+    assert order.index("pooling_0") > order.index("relu_0_0")
+    assert order.index("pooling_1") > order.index("relu_1_0")
+
+
 def test_same_seed_same_weights_whatever_came_before():
     def weights(seed):
         runtime.set_seed(seed)

@@ -13,7 +13,7 @@ import typer
 from tqdm import tqdm
 
 from glassnets import artefacts, explanations, families, params, registry, runtime
-from glassnets.errors import GlassnetsError, ParameterError
+from glassnets.errors import GlassnetsError, ParameterError, in_one_line
 from glassnets.explain import picture
 from glassnets.explanations.method import Need
 from glassnets.explanations.network import Explained
@@ -233,21 +233,8 @@ def command(
         output,
         invert,
     )
-    try:
+    with in_one_line("a smaller picture"):
         explain(asked)
-    except GlassnetsError as error:
-        _leave(str(error), error.exit_code)
-    except OSError as error:
-        _leave(f"{error.strerror or error}: {error.filename or 'no file named'}", 1)
-    except MemoryError:
-        _leave("expected enough memory, got none left: try a smaller picture", 1)
-    except KeyboardInterrupt:
-        _leave("interrupted; nothing was half-written", 130)
-
-
-def _leave(message: str, exit_code: int) -> None:
-    print(f"error: {message}", file=sys.stderr)
-    raise typer.Exit(exit_code)
 
 
 def main() -> None:

@@ -16,6 +16,10 @@ from numpy.typing import NDArray
 from glassnets import registry
 from glassnets.params import Network, Shape
 
+# Of batch normalisation's moving mean and variance. Keras' 0.99 looks back over hundreds of
+# batches, an epoch here, and would judge a network that learns so fast by what it was long before.
+NORMALIZATION_MOMENTUM = 0.95
+
 # A Keras model, and its inner activations (Keras tensors) by name. `keras.Model(model.inputs,
 # activations)` computes them all in one pass.
 Built = tuple[Any, dict[str, Any]]

@@ -5,7 +5,7 @@ patches as tokens, normalisation before each half-block: Dosovitskiy et al. (202
 worth 16x16 words".
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,7 @@ class Network(params.Network):
     blocks: Annotated[int, Field(gt=0, le=1000)]
     mlp_width: Positive | None  # hidden units of a block's dense half; null leaves it out
     layer_normalization: bool
+    head: Literal["average", "flatten"]  # what the logits see of the last tokens
     dropout: Fraction
 
     def problem(self, image_shape: Shape) -> str | None:
@@ -45,6 +46,7 @@ PRESETS = {
         blocks=1,
         mlp_width=None,
         layer_normalization=False,
+        head="average",
         dropout=0.0,
     )
 }
@@ -70,7 +72,7 @@ def build(network: Network, image_shape: Shape, classes: int) -> families.Built:
     for i in range(network.blocks):
         normed = (
             layers.LayerNormalization(name=f"normalization_{i}_0")(x)
-            if (network.layer_normalization)
+            if network.layer_normalization
             else x
         )
         attended, scores = layers.MultiHeadAttention(
@@ -83,10 +85,10 @@ def build(network: Network, image_shape: Shape, classes: int) -> families.Built:
         if network.mlp_width is not None:
             normed = (
                 layers.LayerNormalization(name=f"normalization_{i}_1")(x)
-                if (network.layer_normalization)
+                if network.layer_normalization
                 else x
             )
-            hidden = layers.Dense(network.mlp_width, activation="gelu", name=f"mlp_{i}_0")(normed)
+            hidden = layers.Dense(network.mlp_width, activation="relu", name=f"mlp_{i}_0")(normed)
             hidden = layers.Dense(width, name=f"mlp_{i}_1")(hidden)
             if network.dropout:
                 hidden = layers.Dropout(network.dropout, name=f"dropout_{i}_1")(hidden)
@@ -94,7 +96,12 @@ def build(network: Network, image_shape: Shape, classes: int) -> families.Built:
         activations[f"block_{i}"] = x
     if network.layer_normalization:
         x = layers.LayerNormalization(name="normalization")(x)
-    x = layers.GlobalAveragePooling1D(name="average")(x)  # (n, d)
+    if network.head == "average":
+        x = layers.GlobalAveragePooling1D(name="average")(x)  # (n, d)
+    else:
+        x = layers.Flatten(name="flatten")(x)  # (n, t·d)
     activations["penultimate"] = x
+    if network.dropout:
+        x = layers.Dropout(network.dropout, name="dropout")(x)
     logits = layers.Dense(classes, name="logits")(x)  # (n, classes)
     return keras.Model(images, logits, name="attention"), {**activations, "logits": logits}

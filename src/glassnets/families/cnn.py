@@ -1,9 +1,10 @@
 """Convolutional network: stages of convolutions, each stage closed by pooling, then dense layers.
 
-LeCun, Bottou, Bengio & Haffner (1998), "Gradient-based learning applied to document recognition".
+LeCun, Bottou, Bengio & Haffner (1998), "Gradient-based learning applied to document recognition";
+normalisation: Ioffe & Szegedy (2015), "Batch normalization".
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -57,7 +58,14 @@ def build(network: Network, image_shape: Shape, classes: int) -> families.Built:
     images = keras.Input(image_shape, name="images")  # (n, h, w)
     x = layers.Rescaling(1 / 255, name="scale")(images)
     x = layers.Reshape((*image_shape, 1), name="channel")(x)  # (n, h, w, 1)
+
+    def pool(x: Any, i: int) -> Any:
+        if min(x.shape[1:3]) == 1:  # a single row or column is pooled no further
+            return x
+        return layers.MaxPooling2D(2, name=f"pooling_{i}")(x)  # (n, h/2, w/2, filters)
+
     activations = {}
+    last = len(network.filters) - 1
     for i, stage in enumerate(network.filters):
         for j, filters in enumerate(stage):
             x = layers.Conv2D(  # (n, h, w, filters)
@@ -67,12 +75,17 @@ def build(network: Network, image_shape: Shape, classes: int) -> families.Built:
                 use_bias=not normalise,
                 name=f"convolution_{i}_{j}",
             )(x)
+            # Pooled first, there is a quarter to normalise (maximum and ReLU may change places).
+            # The last maps are pooled last: class-activation maps look at them as they are.
+            if i < last and j == len(stage) - 1:
+                x = pool(x, i)
             if normalise:
-                x = layers.BatchNormalization(name=f"normalization_{i}_{j}")(x)
+                x = layers.BatchNormalization(
+                    momentum=families.NORMALIZATION_MOMENTUM, name=f"normalization_{i}_{j}"
+                )(x)
             x = layers.ReLU(name=f"relu_{i}_{j}")(x)
-        activations[f"block_{i}"] = x  # before pooling, where class-activation maps look
-        if min(x.shape[1:3]) > 1:  # a single row or column is pooled no further
-            x = layers.MaxPooling2D(2, name=f"pooling_{i}")(x)  # (n, h/2, w/2, filters)
+        activations[f"block_{i}"] = x
+    x = pool(x, last)
     if network.head == "average":
         x = layers.GlobalAveragePooling2D(name="average")(x)  # (n, filters)
     else:

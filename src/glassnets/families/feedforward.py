@@ -32,7 +32,9 @@ def build(network: Network, image_shape: Shape, classes: int) -> families.Built:
         normalise = network.batch_normalization
         x = layers.Dense(units, use_bias=not normalise, name=f"dense_{i}")(x)  # (n, units)
         if normalise:
-            x = layers.BatchNormalization(name=f"normalization_{i}")(x)
+            x = layers.BatchNormalization(
+                momentum=families.NORMALIZATION_MOMENTUM, name=f"normalization_{i}"
+            )(x)
         x = layers.ReLU(name=f"relu_{i}")(x)
         activations[f"block_{i}"] = x
         if network.dropout:

@@ -17,6 +17,7 @@ class Network(params.Network):
     patch_size: Positive | None  # side of a patch in pixels; null for rows and pixels
     units: Annotated[tuple[Positive, ...], Field(min_length=1)]  # of each layer and direction
     bidirectional: bool
+    head: Literal["last", "flatten"]  # what the logits see: a direction's last step, or all steps
     dropout: Fraction
 
     def problem(self, image_shape: Shape) -> str | None:
@@ -37,7 +38,12 @@ class Network(params.Network):
 
 PRESETS = {
     "seed": Network(
-        sequence="pixels", patch_size=None, units=(64, 64), bidirectional=False, dropout=0.0
+        sequence="pixels",
+        patch_size=None,
+        units=(64, 64),
+        bidirectional=False,
+        head="last",
+        dropout=0.0,
     )
 }
 
@@ -60,13 +66,16 @@ def build(network: Network, image_shape: Shape, classes: int) -> families.Built:
     activations = {"tokens": x}  # (n, steps, pixels of a step)
     last = len(network.units) - 1
     for i, units in enumerate(network.units):
-        layer = layers.LSTM(units, return_sequences=i < last, name=f"lstm_{i}")
+        sequences = i < last or network.head == "flatten"
+        layer = layers.LSTM(units, return_sequences=sequences, name=f"lstm_{i}")
         if network.bidirectional:
             layer = layers.Bidirectional(layer, name=f"bidirectional_{i}")
-        x = layer(x)  # (n, steps, units·directions); the last layer: (n, units·directions)
+        x = layer(x)  # (n, steps, units·directions); the last step alone: (n, units·directions)
         activations[f"block_{i}"] = x
         if network.dropout:
             x = layers.Dropout(network.dropout, name=f"dropout_{i}")(x)
+    if network.head == "flatten":
+        x = layers.Flatten(name="flatten")(x)  # (n, steps·units·directions)
     activations["penultimate"] = x
     logits = layers.Dense(classes, name="logits")(x)  # (n, classes)
     return keras.Model(images, logits, name="lstm"), {**activations, "logits": logits}

@@ -1,25 +1,27 @@
 """What all stages do on the command line: read the arguments and params.yaml, work, and say in
 one line what went wrong (exit 2: it was asked wrongly; 1: it failed while working)."""
 
-import sys
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from glassnets import artefacts, params, registry
-from glassnets.errors import GlassnetsError, ParameterError
+from glassnets.errors import ParameterError, in_one_line
 from glassnets.params import Params
 
 DatasetName = Annotated[str, typer.Argument(metavar="DATASET", help="Such as digits or mnist.")]
 FamilyName = Annotated[str, typer.Argument(metavar="FAMILY", help="Such as cnn.")]
+
+_OUT_OF_MEMORY = "a smaller batch_size"
 
 
 def run_dataset(work: Callable[[Params, str], None]) -> None:
     """Makes a command line of a stage that works on a dataset."""
 
     def command(dataset: DatasetName) -> None:
-        _attempt(lambda: work(_params(dataset), dataset))
+        with in_one_line(_OUT_OF_MEMORY):
+            work(_params(dataset), dataset)
 
     _run(command, work.__doc__)
 
@@ -28,7 +30,8 @@ def run_cell(work: Callable[[Params, str, str], None]) -> None:
     """Makes a command line of a stage that works on a (dataset, family)."""
 
     def command(dataset: DatasetName, family: FamilyName) -> None:
-        _attempt(lambda: work(_params(dataset, family), dataset, family))
+        with in_one_line(_OUT_OF_MEMORY):
+            work(_params(dataset, family), dataset, family)
 
     _run(command, work.__doc__)
 
@@ -50,21 +53,3 @@ def _run(command: Callable[..., None], doc: str | None) -> None:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command(help=doc)(command)
     app()
-
-
-def _attempt(work: Callable[[], None]) -> None:
-    try:
-        work()
-    except GlassnetsError as error:
-        _leave(str(error), error.exit_code)
-    except OSError as error:
-        _leave(f"{error.strerror or error}: {error.filename or 'no file named'}", 1)
-    except MemoryError:
-        _leave("expected enough memory, got none left: try a smaller batch_size", 1)
-    except KeyboardInterrupt:
-        _leave("interrupted; nothing was half-written", 130)
-
-
-def _leave(message: str, exit_code: int) -> None:
-    print(f"error: {message}", file=sys.stderr)
-    raise typer.Exit(exit_code)

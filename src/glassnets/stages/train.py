@@ -45,7 +45,8 @@ def train(params: Params, dataset: str, family: str) -> None:
                     model, train, validation, cell.training, seed, on_batch, run.log_epoch
                 )
                 run.log_model(model, train["images"])
-            model.save_weights(models / artefacts.weights(dataset, family, seed).name)
+            bare = type(model)(model.inputs, model.outputs)  # without its optimizer
+            bare.save_weights(models / artefacts.weights(dataset, family, seed).name)
             history.insert(0, "seed", seed)
             histories.append(history)
             best = history.nsmallest(1, "val_loss").iloc[0]

@@ -326,6 +326,8 @@ def memorise(
         warmup_epochs=0,
         weight_decay=0,
         label_smoothing=0,
+        global_clipnorm=None,
+        ema_momentum=0,
         augmentation=None,
     )
     steps = training.steps_per_epoch({"labels": labels[:count]}, adam)
