@@ -27,8 +27,8 @@ run: env  ## Run the pipeline: make run, or make run DATASET=mnist
 	dvc repro compare@$(DATASET)
 	@echo
 	@sed '/^!\[/,$$d' results/$(DATASET)/comparison.md  # the page's head, as far as its picture
-	@echo "What follows from it, and a picture: results/$(DATASET)/comparison.md"
 	@echo "Every run with its curves, figures and model, in MLflow: make ui"
+	@echo "All of it to look at, image by image, in a browser: results/$(DATASET)/report.html"
 
 test: env lint  ## Lint, check types, run all tests
 	pytest

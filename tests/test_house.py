@@ -231,6 +231,7 @@ def code_of(command: str, source: Path) -> set[str]:
     """Files below source that ``python -m glassnets.stages.<stage> <dataset> [<family>]`` runs.
 
     What is found by name is no import: of a room that the stage imports, the cell's own member.
+    A file named like a module (page.html beside page.py) is a part of it.
     """
     stage, dataset, *family = command.removeprefix("python -m ").split()
     closure = import_closure([stage], source)
@@ -238,7 +239,9 @@ def code_of(command: str, source: Path) -> set[str]:
     chosen = [f"{room}.{name}" for room, name in members if room in closure]
     files = {module_name(file, source): file for file in source.rglob("*.py")}
     return {
-        str(files[name].relative_to(source)) for name in import_closure([stage, *chosen], source)
+        str(file.relative_to(source))
+        for name in import_closure([stage, *chosen], source)
+        for file in files[name].parent.glob(f"{files[name].stem}.*")
     }
 
 
@@ -289,6 +292,7 @@ def test_the_closure_of_a_small_house(tmp_path):
         "glassnets/families/lstm.py": "",
         "glassnets/layers/__init__.py": "",
         "glassnets/layers/pooling.py": "from glassnets import families",
+        "glassnets/layers/pooling.html": "",
         "glassnets/datasets/__init__.py": "",
         "glassnets/datasets/digits.py": "",
     }
@@ -300,7 +304,7 @@ def test_the_closure_of_a_small_house(tmp_path):
         "fetch digits": {"stages/fetch.py", "datasets/__init__.py", "datasets/digits.py"},
         "train digits lstm": {"stages/train.py", "families/__init__.py", "families/lstm.py"},
         "train digits cnn": {"stages/train.py", "families/__init__.py", "families/cnn.py"}
-        | {"layers/__init__.py", "layers/pooling.py"},
+        | {"layers/__init__.py", "layers/pooling.py", "layers/pooling.html"},
     }
     for command, own in expected.items():
         needed = code_of(f"python -m glassnets.stages.{command}", tmp_path)

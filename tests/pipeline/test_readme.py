@@ -44,8 +44,9 @@ def test_dvcs_commands(clone, command):
 def test_make_run_shows_the_table_and_the_way_on(clone):
     output = clone.run(*make("run"))
     assert "| feedforward |" in output
-    assert "results/digits/comparison.md" in output
     assert "make ui" in output
+    assert output.endswith("results/digits/report.html\n")
+    assert (clone.folder / "results" / "digits" / "report.html").is_file()
 
 
 def test_make_help_lists_the_targets(clone):

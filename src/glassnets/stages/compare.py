@@ -1,8 +1,12 @@
 """``compare@D``: the families of a dataset side by side."""
 
+import io
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from ruamel.yaml import YAML
 
 from glassnets import artefacts
 from glassnets.params import Dataset, Params
@@ -12,6 +16,7 @@ from glassnets.report import (
     explanations,
     figures,
     leaderboards,
+    page,
     statistics,
     tables,
 )
@@ -19,15 +24,19 @@ from glassnets.stages.command import run_dataset
 
 Output = str | bytes | pd.DataFrame
 
+# What the figures depend on most, named in the report; the rest is pinned in requirements.txt.
+_PACKAGES = ("tensorflow-cpu", "keras", "scikit-learn", "numpy", "pandas", "dvc", "mlflow")
+
 
 def compare(params: Params, dataset: str) -> None:
-    """Writes what follows from a dataset's results: comparison.md and explanations.md say it."""
+    """Writes what follows from a dataset's results: report.html shows it, comparison.md and
+    explanations.md say it."""
     cells = params.dataset(dataset)
     folders = {family: artefacts.results(dataset, family) for family in cells.families}
     metrics = {f: artefacts.load_json(folder / "metrics.json") for f, folder in folders.items()}
-    predictions, histories, reliabilities = (
+    predictions, histories, reliabilities, confusions = (
         {f: artefacts.load_table(folder / name) for f, folder in folders.items()}
-        for name in ("predictions.csv", "history.csv", "reliability.csv")
+        for name in ("predictions.csv", "history.csv", "reliability.csv", "confusion_matrix.csv")
     )
     split = artefacts.load_json(artefacts.results(dataset) / "split.json")
 
@@ -51,18 +60,36 @@ def compare(params: Params, dataset: str) -> None:
         "comparison.png": picture,
         "mcnemar.csv": tests,
     }
-    explained, beliefs = _explanations(params, dataset)
+    explained, maps, found = _explanations(params, dataset)
     outputs |= explained
+    outputs["report.html"] = page.page(
+        page.Contents(
+            setting=setting,
+            table=table,
+            tests=tests,
+            metrics=metrics,
+            histories=histories,
+            reliabilities=reliabilities,
+            confusions=confusions,
+            cells=maps,
+            findings=found,
+            run=_run(params, dataset),
+            params=_yaml(params, dataset),
+        )
+    )
 
     paths = [artefacts.results(dataset) / name for name in outputs]
     with artefacts.replacing(*paths) as partials:
         for path, content in zip(partials, outputs.values(), strict=True):
             _save(path, content)
+    beliefs = explanations.conclusions(found)
     print(*tables.conclusions(table, tests, setting), *beliefs, sep="\n")
 
 
-def _explanations(params: Params, dataset: str) -> tuple[dict[str, Output], list[str]]:
-    """What is written of the families' explanations, and what is said of them."""
+def _explanations(
+    params: Params, dataset: str
+) -> tuple[dict[str, Output], agreement.Cells, explanations.Findings]:
+    """What is written of the families' explanations, the explanations, and what they say."""
     families = params.dataset(dataset).families
     folders = {family: artefacts.results(dataset, family) for family in families}
     cells = {f: artefacts.load_arrays(path / "explanations.npz") for f, path in folders.items()}
@@ -82,7 +109,36 @@ def _explanations(params: Params, dataset: str) -> tuple[dict[str, Output], list
         "explanations.png": attributions.families(cells, groups, boards),
         "agreement.csv": found.table,
     }
-    return outputs, explanations.conclusions(found)
+    return outputs, cells, found
+
+
+def _run(params: Params, dataset: str) -> dict[str, str]:
+    """What was run, for the report."""
+    cells, runtime = params.dataset(dataset), params.runtime
+    planting = cells.planting
+    source = params.dataset(planting.source) if planting else cells
+    made = f", on which patterns were planted: images of {planting.source}" if planting else ""
+    return {
+        "Images": f"sha256 {source.images_sha256}{made}",
+        "Labels": f"sha256 {source.labels_sha256}",
+        "Versions": ", ".join(f"{name} {version(name)}" for name in _PACKAGES),
+        "Threads": f"{runtime.intra_op_threads} in an operation, {runtime.inter_op_threads} beside "
+        "each other; deterministic kernels",
+        "Rebuild": f"make run DATASET={dataset} (all figures: results/{dataset}/)",
+    }
+
+
+def _yaml(params: Params, dataset: str) -> str:
+    """The groups of params.yaml that the dataset's results depend on."""
+    # The dataset's schema is a union that pydantic dumps well, but with a warning.
+    groups = params.model_dump(
+        mode="json", include={"runtime", "evaluation", dataset}, warnings=False
+    )
+    text = io.StringIO()
+    yaml: Any = YAML(typ="safe", pure=True)
+    yaml.sort_base_mapping_type_on_output = False
+    yaml.dump(groups, text)
+    return text.getvalue()
 
 
 def _save(path: Path, content: Output) -> None:
