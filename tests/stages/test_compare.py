@@ -62,6 +62,17 @@ def test_it_says_which_explanation_to_believe(project, capsys):
     assert table["images"].eq(6).all()
 
 
+def test_every_family_has_its_card(project):
+    run()
+    for family in ("attention", "cnn", "feedforward", "lstm"):
+        folder = project / "results" / "digits" / family
+        card = (folder / "model-card.md").read_text(encoding="utf-8")
+        assert card.startswith(f"# {family} on digits\n")
+        mean = artefacts.load_json(folder / "metrics.json")["accuracy"]["mean"]
+        assert f"| {mean:.4f} |" in card
+        assert (folder / "failures.png").is_file()
+
+
 def test_explanations_of_another_panel_are_refused_and_nothing_is_written(project):
     panel = artefacts.load_table(project / "results/digits/panel.csv")
     artefacts.save_table(project / "results/digits/panel.csv", panel[::-1])

@@ -72,10 +72,11 @@ def findings(
 
 def conclusions(found: Findings) -> list[str]:
     """Which method to believe for which family, a sentence a family."""
-    return [_belief(family, board) for family, board in found.leaderboards.items()]
+    return [belief(family, board) for family, board in found.leaderboards.items()]
 
 
-def _belief(family: str, board: pd.DataFrame) -> str:
+def belief(family: str, board: pd.DataFrame) -> str:
+    """Which method to believe for a family, in a sentence."""
     method, count = best(board), int((~board["control"]).sum())
     if method in reasons(board):
         why = reasons(board)[method] or "it does not pass"

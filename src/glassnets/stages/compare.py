@@ -16,6 +16,7 @@ from glassnets.report import (
     explanations,
     figures,
     leaderboards,
+    model_card,
     page,
     statistics,
     tables,
@@ -29,14 +30,14 @@ _PACKAGES = ("tensorflow-cpu", "keras", "scikit-learn", "numpy", "pandas", "dvc"
 
 
 def compare(params: Params, dataset: str) -> None:
-    """Writes what follows from a dataset's results: report.html shows it, comparison.md and
-    explanations.md say it."""
+    """Writes what follows from a dataset's results: report.html shows it, comparison.md,
+    explanations.md and each family's model-card.md say it."""
     cells = params.dataset(dataset)
     folders = {family: artefacts.results(dataset, family) for family in cells.families}
     metrics = {f: artefacts.load_json(folder / "metrics.json") for f, folder in folders.items()}
-    predictions, histories, reliabilities, confusions = (
-        {f: artefacts.load_table(folder / name) for f, folder in folders.items()}
-        for name in ("predictions.csv", "history.csv", "reliability.csv", "confusion_matrix.csv")
+    predictions, histories, reliabilities, confusions, classes = (
+        {f: artefacts.load_table(folder / f"{name}.csv") for f, folder in folders.items()}
+        for name in ("predictions", "history", "reliability", "confusion_matrix", "classes")
     )
     split = artefacts.load_json(artefacts.results(dataset) / "split.json")
 
@@ -62,6 +63,21 @@ def compare(params: Params, dataset: str) -> None:
     }
     explained, maps, found = _explanations(params, dataset)
     outputs |= explained
+    run = _run(params, dataset)
+    for family in cells.families:
+        subject = model_card.Subject(
+            family=family,
+            cell=cells.family(family),
+            metrics=metrics[family],
+            classes=classes[family],
+            confusions=confusions[family],
+            explained=maps[family],
+            leaderboard=found.leaderboards[family],
+        )
+        outputs |= {
+            f"{family}/model-card.md": model_card.card(subject, setting, run, "failures.png"),
+            f"{family}/failures.png": model_card.failures(subject),
+        }
     outputs["report.html"] = page.page(
         page.Contents(
             setting=setting,
@@ -73,7 +89,7 @@ def compare(params: Params, dataset: str) -> None:
             confusions=confusions,
             cells=maps,
             findings=found,
-            run=_run(params, dataset),
+            run=run,
             params=_yaml(params, dataset),
         )
     )
