@@ -10,6 +10,7 @@ import altair as alt
 import pandas as pd
 
 from glassnets.report.drawing import COLOURS
+from glassnets.report.figures import FEWEST
 from glassnets.report.leaderboards import MERITS
 from glassnets.report.tables import Setting
 
@@ -17,13 +18,11 @@ Spec = dict[str, Any]
 
 # Vega's names of the marks that drawing.MARKS gives the families, in the same order.
 _SHAPES = ["circle", "square", "diamond", "triangle-down", "cross", "triangle-up", "stroke"]
-_FEWEST = 10  # images in a bin of the reliability diagram, as in comparison.png
 
 
 def _spec(chart: Any, height: int) -> Spec:
     spec: Spec = chart.properties(width="container", height=height).to_dict()
-    # Altair counts its views over the life of a process; the page must not depend on that.
-    spec.pop("$schema")
+    spec.pop("$schema")  # an address, which a page that asks nothing of a network does without
     return spec
 
 
@@ -110,11 +109,11 @@ _RANGE = ("mean", "min", "max")
 def reliability(reliabilities: Mapping[str, pd.DataFrame]) -> Spec:
     """Accuracy by confidence, in bins of enough images; on the dashed line they are the same."""
     table = pd.concat([t.assign(family=family) for family, t in reliabilities.items()])
-    table = table[table["count"] >= _FEWEST]
+    table = table[table["count"] >= FEWEST]
     colour, shape = _family(list(reliabilities))
     percent = alt.Axis(format=".0%")
     base = alt.Chart(table).encode(
-        x=alt.X("confidence:Q", axis=percent, title=f"confidence (bins of {_FEWEST} or more)"),
+        x=alt.X("confidence:Q", axis=percent, title=f"confidence (bins of {FEWEST} or more)"),
         y=alt.Y("accuracy:Q", axis=percent),
         color=colour,
     )

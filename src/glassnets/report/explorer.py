@@ -12,7 +12,7 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 
-from glassnets.report import explained, leaderboards
+from glassnets.report import explained
 from glassnets.report.agreement import Cells
 
 # Red speaks for the class, blue against it, as in the other pictures.
@@ -26,7 +26,7 @@ KINDS = ("families disagree", "all are wrong", "all are right")
 def explorer(cells: Cells, boards: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """All that the page shows, as JSON: of the first seed's networks.
 
-    Gives ``size`` [h, w] and ``scale`` of the outlines; ``images``, a PNG as data URI with one
+    Gives ``size`` [h, w]; ``seed``; ``images``, a PNG as data URI with one
     image under another; ``evidence``, the like of its outlines, or None; ``samples``, for each
     image its index, label, kind (of KINDS) and answers by family; ``methods`` in the order of
     their mean rank; and for each of ``families`` by method: ``maps`` (a PNG, one map under
@@ -37,7 +37,6 @@ def explorer(cells: Cells, boards: Mapping[str, pd.DataFrame]) -> dict[str, Any]
     methods = _methods(boards)
     return {
         "size": list(images.shape[1:]),
-        "scale": _OUTLINE,
         "seed": int(first["seeds"][0]),
         "images": _uri(Image.fromarray(_stack(images))),
         "evidence": _outlines(first["evidence"]) if "evidence" in first else None,
@@ -80,11 +79,9 @@ def _methods(boards: Mapping[str, pd.DataFrame]) -> list[str]:
 def _trust(board: pd.DataFrame, method: str) -> dict[str, Any]:
     control = bool(board.loc[board["method"] == method, "control"].any())
     found = explained.trust(board, method, control, "`dvc repro`")
-    why = leaderboards.reasons(board).get(method, "")
     return {
         "verdict": found.verdict,
         "doubtful": found.doubtful,
-        "why": why,
         "figures": [list(figure) for figure in found.figures],
     }
 

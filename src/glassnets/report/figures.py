@@ -10,6 +10,10 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from glassnets.report.drawing import COLOURS, MARKS, figure, png
 from glassnets.report.tables import Setting
 
+# Images in a bin of a reliability diagram: of fewer, the mean says more of chance than of the
+# network.
+FEWEST = 10
+
 
 def comparison(
     setting: Setting,
@@ -98,14 +102,13 @@ def _error_orders(accuracy: Any) -> Any:
 
 def _reliability(axes: Axes, tables: dict[str, pd.DataFrame], looks: dict[str, Any]) -> None:
     axes.set_title("reliability")
-    fewest = 10  # images in a bin: of fewer, the mean says more of chance than of the network
     axes.plot([0, 1], [0, 1], color="#777777", ls="--", lw=1)
     for family, table in tables.items():
-        bins = table[table["count"] >= fewest]
+        bins = table[table["count"] >= FEWEST]
         axes.plot(bins["confidence"], bins["accuracy"], **looks[family], ms=6, lw=1.5, alpha=0.85)
     axes.xaxis.set_major_formatter(_percent())
     axes.yaxis.set_major_formatter(_percent())
-    axes.set_xlabel(f"confidence (bins of {fewest} images or more)")
+    axes.set_xlabel(f"confidence (bins of {FEWEST} images or more)")
     axes.set_ylabel("accuracy")
 
 
