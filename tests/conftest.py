@@ -1,10 +1,14 @@
 """Tests run under the processor settings and determinism of the stages themselves.
 
-Also the networks that tests explain: a linear one, and the four families as digits has them,
-untrained. What imports NumPy is imported in the fixtures, after the processor is pinned.
+Also what several rooms' tests need: networks to explain (a linear one, and the four families as
+digits has them, untrained), a project that holds them, and a browser. What imports NumPy is
+imported in the fixtures, after the processor is pinned.
 """
 
 import functools
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -90,3 +94,99 @@ def _draw_biases(model):
     for weight in model.trainable_variables:
         if weight.name in ("bias", "beta"):
             weight.assign(weight + rng.normal(scale=0.1, size=weight.shape))
+
+
+BOARD = """\
+method,control,passes,marks,rank,infidelity,infidelity_ci_low,infidelity_ci_high
+gradient,False,False,not better than edges,2,0.9,0.8,1.0
+integrated_gradients,False,True,,1,0.1,0.05,0.2
+edges,True,False,,,0.5,0.4,0.6
+"""
+
+
+@pytest.fixture(scope="session")
+def untrained_project(tmp_path_factory, family, draw_images):
+    """A project whose digits networks are as drawn, of which one is judged, and a picture
+    one.png of a dark stroke on light paper. To be copied, not changed."""
+    import numpy as np
+    from PIL import Image
+
+    root = Path(__file__).parents[1]
+    project = tmp_path_factory.mktemp("project")
+    for name in ("dvc.yaml", "params.yaml"):
+        shutil.copy(root / name, project)
+    for name in ("cnn", "lstm", "feedforward", "attention"):
+        folder = project / "models" / "digits" / name
+        folder.mkdir(parents=True)
+        family(name).model.save_weights(folder / "seed-0.weights.h5")
+    processed = project / "data" / "processed" / "digits"
+    processed.mkdir(parents=True)
+    np.savez(processed / "train.npz", images=draw_images(20).astype(np.uint8))
+    results = project / "results" / "digits" / "cnn"
+    results.mkdir(parents=True)
+    (results / "leaderboard.csv").write_text(BOARD, encoding="utf-8")
+    image = np.full((90, 70), 240, np.uint8)
+    image[20:70, 30:40] = 20
+    Image.fromarray(image).save(project / "one.png")
+    return project
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Debian's Chromium, driven by Playwright; where there is none, the test is skipped."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("no Chromium on this machine (Debian's package: chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browse(chromium):
+    """``browse(url, width=1280, color_scheme="light")``: the page, in a window of its own. In the
+    end nothing must have gone wrong in it, and nothing been asked of any other server."""
+    asked, wrong, own, contexts = [], [], [], []
+
+    def build(url, width=1280, **options):
+        context = chromium.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda said: wrong.append(said.text) if _is_wrong(said) else None)
+        scheme, host, *_ = urlsplit(url)
+        own.append(f"{scheme}://{host}")
+        page.goto(url)
+        return page
+
+    yield build
+    for context in contexts:
+        context.close()
+    assert [url for url in asked if not url.startswith((*own, "data:"))] == []
+    assert wrong == []
+
+
+def _is_wrong(said):
+    # Chromium says so, too, where a page asks for what a server rightly refuses.
+    return said.type == "error" and "status of 422" not in said.text
+
+
+@pytest.fixture
+def serious_violations():
+    """``serious_violations(page)``: what axe-core finds in it that bars people from using it."""
+
+    def find(page):
+        from axe_playwright_python.sync_playwright import Axe
+
+        found = Axe().run(page).response["violations"]
+        return [
+            (v["id"], [node["target"] for node in v["nodes"]][:3])
+            for v in found
+            if v["impact"] in ("serious", "critical")
+        ]
+
+    return find

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -14,40 +13,12 @@ from glassnets.explain import __main__ as entry
 from glassnets.explanations import METHODS
 
 ROOT = Path(__file__).parents[2]
-BOARD = """\
-method,control,passes,marks,rank,infidelity,infidelity_ci_low,infidelity_ci_high
-gradient,False,False,not better than edges,2,0.9,0.8,1.0
-integrated_gradients,False,True,,1,0.1,0.05,0.2
-edges,True,False,,,0.5,0.4,0.6
-"""
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory, family, draw_images):
-    """A project whose digits networks are as drawn, and of which one is judged."""
-    project = tmp_path_factory.mktemp("project")
-    for name in ("dvc.yaml", "params.yaml"):
-        shutil.copy(ROOT / name, project)
-    for name in ("cnn", "lstm", "feedforward", "attention"):
-        folder = project / "models" / "digits" / name
-        folder.mkdir(parents=True)
-        family(name).model.save_weights(folder / "seed-0.weights.h5")
-    processed = project / "data" / "processed" / "digits"
-    processed.mkdir(parents=True)
-    np.savez(processed / "train.npz", images=draw_images(20).astype(np.uint8))
-    results = project / "results" / "digits" / "cnn"
-    results.mkdir(parents=True)
-    (results / "leaderboard.csv").write_text(BOARD, encoding="utf-8")
-    image = np.full((90, 70), 240, np.uint8)
-    image[20:70, 30:40] = 20
-    Image.fromarray(image).save(project / "one.png")
-    return project
 
 
 @pytest.fixture
-def run(built, tmp_path, monkeypatch, capsys):
+def run(untrained_project, tmp_path, monkeypatch, capsys):
     """``run(*arguments)``: (exit code, standard output, standard error), in a copy."""
-    shutil.copytree(built, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(untrained_project, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):

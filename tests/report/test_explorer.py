@@ -62,7 +62,7 @@ def test_maps_are_red_for_and_blue_against(made):
 
 
 def test_a_constant_map_is_white():
-    shown = picture(explorer._maps(np.full((1, 3, 3), 2, np.float32)))
+    shown = picture(explorer.heat(np.full((1, 3, 3), 2, np.float32)))
     assert (shown[..., :3] >= 245).all()
 
 

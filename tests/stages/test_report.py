@@ -1,19 +1,15 @@
 """report.html in Debian's Chromium: what a person sees and does."""
 
+import functools
 import re
-import shutil
 
 import pytest
 
 from glassnets import artefacts, params
 from glassnets.stages.compare import compare
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DRAW_ALL = "dispatchEvent(new Event('beforeprint'))"  # opens what is folded, too
 WIDTHS = {"wide": 1280, "narrow": 360}
-in_chromium = pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium on this machine (Debian's package: chromium)"
-)
 
 
 @pytest.fixture(scope="module")
@@ -24,37 +20,9 @@ def report(made_up_project, tmp_path_factory):
         return artefacts.results("digits") / "report.html"
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def opened(report, chromium):
-    """``opened(width=1280, color_scheme="light")``: the report in a window of its own, and what it
-    asked of a network and what went wrong in it, both of which must be nothing."""
-    asked, wrong, contexts = [], [], []
-
-    def build(width=1280, **options):
-        context = chromium.new_context(viewport={"width": width, "height": 900}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
-        page.goto(report.as_uri())
-        return page
-
-    yield build
-    for context in contexts:
-        context.close()
-    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
-    assert wrong == []
+def opened(report, browse):
+    return functools.partial(browse, report.as_uri())
 
 
 def test_it_stands_alone_and_is_small(report):
@@ -79,7 +47,6 @@ def test_its_figures_are_those_of_the_results(report):
         assert f"<td>{value:.2f} ({value - 0.05:.2f} to {value + 0.05:.2f})</td>" in html
 
 
-@in_chromium
 def test_every_chart_is_drawn(opened):
     page = opened()
     places = page.locator("[data-chart]")
@@ -90,7 +57,6 @@ def test_every_chart_is_drawn(opened):
     assert page.locator("[data-chart] svg .mark-symbol path").count() > 20
 
 
-@in_chromium
 def test_another_image_and_another_method_are_shown(opened):
     page = opened()
     card = page.locator("[data-family=cnn]")
@@ -109,7 +75,6 @@ def test_another_image_and_another_method_are_shown(opened):
     assert "answers 0" in card.inner_text()
 
 
-@in_chromium
 def test_the_true_evidence_is_outlined_until_it_is_switched_off(opened):
     page = opened()
     over = page.locator("[data-family=cnn] .over")
@@ -118,7 +83,6 @@ def test_the_true_evidence_is_outlined_until_it_is_switched_off(opened):
     assert "data:image/png" not in over.get_attribute("style")
 
 
-@in_chromium
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 def test_nothing_is_wider_than_the_window(opened, width):
     page = opened(width=width)
@@ -127,14 +91,9 @@ def test_nothing_is_wider_than_the_window(opened, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-@in_chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_all_can_use_it(opened, scheme):
-    from axe_playwright_python.sync_playwright import Axe
-
+def test_all_can_use_it(opened, serious_violations, scheme):
     page = opened(color_scheme=scheme)
     page.evaluate(DRAW_ALL)
     page.locator("#trust svg").last.wait_for()
-    found = Axe().run(page).response["violations"]
-    serious = [v for v in found if v["impact"] in ("serious", "critical")]
-    assert [(v["id"], [n["target"] for n in v["nodes"]][:3]) for v in serious] == []
+    assert serious_violations(page) == []

@@ -6,17 +6,16 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
 from tqdm import tqdm
 
-from glassnets import artefacts, explanations, families, params, registry, runtime
-from glassnets.errors import GlassnetsError, ParameterError, in_one_line
-from glassnets.explain import picture
-from glassnets.explanations.method import Need
-from glassnets.explanations.network import Explained
+from glassnets import artefacts, explanations, params, registry, runtime
+from glassnets.errors import ParameterError, in_one_line
+from glassnets.explain import picture, trained
+from glassnets.explain.trained import Trained
 from glassnets.params import Dataset
 from glassnets.report import explained
 
@@ -42,16 +41,15 @@ def explain(asked: Asked) -> None:
     loaded, cells, seed, names, methods = _checked(asked)
     output = _output(asked)
     seen = picture.read(asked.image, asked.dataset, cells.image_shape, asked.invert)
-    weights = {name: _weights(asked.dataset, name, seed) for name in names}
-    references = None
-    if any(explanations.named(method).need is Need.REFERENCES for method in methods):
-        references = artefacts.load_arrays(artefacts.part(asked.dataset, "train"))["images"]
+    for name in names:
+        trained.weights(asked.dataset, name, seed)  # before the seconds that TensorFlow takes
+    references = trained.references(asked.dataset, methods)
 
     runtime.start_tensorflow(loaded.runtime)
-    networks = {name: _network(name, cells, path, references) for name, path in weights.items()}
-    chosen = _chosen(asked, methods, networks)
+    networks = [trained.of_project(asked.dataset, cells, name, seed, references) for name in names]
     found = [
-        _explained(asked, cells, seed, name, networks[name], chosen[name], seen) for name in chosen
+        _explained(asked.target, network, chosen, seen)
+        for network, chosen in _chosen(asked, methods, networks)
     ]
 
     level = loaded.evaluation.confidence_level
@@ -74,12 +72,7 @@ def _checked(asked: Asked) -> tuple[params.Params, Dataset, int, list[str], list
     names = _several(asked.families, cells.families)
     for name in names:
         cells.family(name)
-    seed = cells.seeds[0] if asked.seed is None else asked.seed
-    if seed not in cells.seeds:
-        raise ParameterError(
-            f"--seed: expected one of {', '.join(map(str, cells.seeds))} (of which "
-            f"{asked.dataset}'s networks are trained), got {seed}"
-        )
+    seed = trained.seed(asked.dataset, cells, asked.seed)
     if asked.target is not None and not 0 <= asked.target < cells.classes:
         raise ParameterError(
             f"--target: expected a class, 0 to {cells.classes - 1}, got {asked.target}"
@@ -123,80 +116,44 @@ def _is_ours(path: Path) -> bool:
 # Networks and maps
 
 
-def _weights(dataset: str, family: str, seed: int) -> Path:
-    path = artefacts.weights(dataset, family, seed)
-    if not path.is_file():
-        raise GlassnetsError(
-            f"expected a trained network in {path}, got none: `dvc repro train@{dataset}-{family}` "
-            "trains it"
-        )
-    return path
-
-
-def _network(family: str, cells: Dataset, weights: Path, references: Any) -> Explained:
-    network = cells.family(family).network
-    model, activations = families.build(family, network, cells.image_shape, cells.classes)
-    artefacts.load_weights(model, weights)
-    return Explained(model, activations, references)
-
-
 def _chosen(
-    asked: Asked, methods: list[str], networks: dict[str, Explained]
-) -> dict[str, list[str]]:
-    """The methods of each family. What is not defined for it is left out where ``all`` were asked
-    for, and said so; else it is refused."""
-    chosen: dict[str, list[str]] = {}
-    for family, network in networks.items():
-        needs = {method: explanations.named(method).need for method in methods}
-        lacking = {m: need.value for m, need in needs.items() if need and not need.met_by(network)}
-        if lacking and ALL not in (*asked.families, *asked.methods):
-            method, lack = next(iter(lacking.items()))
-            raise ParameterError(f"--method: {method} is not defined for {family}: it needs {lack}")
-        if lacking:
-            print(f"not defined for {family}, left out: {', '.join(lacking)}", file=sys.stderr)
-        chosen[family] = [method for method in methods if method not in lacking]
-    left = {family: names for family, names in chosen.items() if names}
-    if not left:
-        raise ParameterError(f"--method: none is defined for {', '.join(chosen)}")
-    return left
+    asked: Asked, methods: list[str], networks: list[Trained]
+) -> list[tuple[Trained, list[str]]]:
+    """Each network with its methods. What is not defined for it is left out where ``all`` were
+    asked for, and said so; else it is refused."""
+    chosen = []
+    for network in networks:
+        lacks = {method: lack for method in methods if (lack := network.lacks(method))}
+        if lacks and ALL not in (*asked.families, *asked.methods):
+            method, lack = next(iter(lacks.items()))
+            raise ParameterError(
+                f"--method: {method} is not defined for {network.family}: it needs {lack}"
+            )
+        if lacks:
+            print(
+                f"not defined for {network.family}, left out: {', '.join(lacks)}", file=sys.stderr
+            )
+        if defined := [method for method in methods if method not in lacks]:
+            chosen.append((network, defined))
+    if not chosen:
+        raise ParameterError(
+            f"--method: none is defined for {', '.join(network.family for network in networks)}"
+        )
+    return chosen
 
 
 def _explained(
-    asked: Asked,
-    cells: Dataset,
-    seed: int,
-    family: str,
-    network: Explained,
-    methods: list[str],
-    seen: picture.Picture,
+    target: int | None, network: Trained, methods: list[str], seen: picture.Picture
 ) -> explained.Explanation:
-    from glassnets import evaluation  # scikit-learn takes a second to load
-
     images = seen.image[np.newaxis]
-    probabilities = evaluation.softmax(families.predict(network.model, images))[0]
-    target = int(probabilities.argmax()) if asked.target is None else asked.target
-    settings, leaderboard = cells.explanations, _leaderboard(asked.dataset, family)
-    options = settings.chosen(settings.methods)
-    judge = f"dvc repro explain@{asked.dataset}-{family}"
-    maps = {}
-    for name in tqdm(methods, desc=family, unit="map", disable=None, leave=False):
-        method, control = explanations.named(name), name in explanations.CONTROLS
-        maps[name] = (
-            method(
-                network,
-                images,
-                np.array([target]),
-                options=options.get(name),
-                seed=settings.random_state,
-            )[0],
-            explained.trust(leaderboard, name, control, judge),
-        )
-    return explained.Explanation(family, seed, probabilities, target, maps)
-
-
-def _leaderboard(dataset: str, family: str) -> Any:
-    path = artefacts.results(dataset, family) / "leaderboard.csv"
-    return artefacts.load_table(path) if path.is_file() else None
+    probabilities = network.probabilities(images)[0]
+    target = int(probabilities.argmax()) if target is None else target
+    bar = tqdm(methods, desc=network.family, unit="map", disable=None, leave=False)
+    maps = {
+        method: (network.explain(method, images, np.array([target]))[0], network.trust(method))
+        for method in bar
+    }
+    return explained.Explanation(network.family, network.seed, probabilities, target, maps)
 
 
 # The command line

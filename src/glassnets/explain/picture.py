@@ -48,20 +48,31 @@ class Picture:
 
 
 def read(path: Path, dataset: str, shape: Shape, invert: bool | None = None) -> Picture:
+    """The picture in a file as an image of this dataset, as `fit` does it.
+
+    Raises ParameterError for a path that is no file, and what `fit` raises.
+    """
+    return fit(_content(path), shown(path), dataset, shape, invert)
+
+
+def fit(
+    content: bytes, name: str, dataset: str, shape: Shape, invert: bool | None = None
+) -> Picture:
     """The picture as an image of this dataset, of this shape (height, width), light on dark.
 
-    A picture of this very size is taken as it is. Of any other, what is written is found, fitted
-    and centred as the dataset's own images were. It is inverted if its border is nearer to its
-    brightest than to its darkest pixel; ``invert`` says so instead where it is not None.
+    content is a file of FORMATS, name what to call it where it is refused. A picture of this very
+    size is taken as it is. Of any other, what is written is found, fitted and centred as the
+    dataset's own images were. It is inverted if its border is nearer to its brightest than to its
+    darkest pixel; ``invert`` says so instead where it is not None.
 
-    Raises ParameterError for a path or size that cannot be, GlassnetsError for a file that is
-    broken, too large or blank.
+    Raises ParameterError for a size that cannot be, GlassnetsError for content that is broken, too
+    large or blank.
     """
-    grey, done = _grey(path)
+    grey, done = _grey(content, name)
     own_size = grey.shape == shape
     if not own_size and dataset not in LAYOUTS:
         raise ParameterError(
-            f"{shown(path)}: expected a picture of the size of {dataset}, {_size(shape)} pixels, "
+            f"{name}: expected a picture of the size of {dataset}, {_size(shape)} pixels, "
             f"got {_size(grey.shape)}"
         )
     grey, how = _light_on_dark(grey, invert)
@@ -91,8 +102,7 @@ def shown(path: Path) -> str:
 # From a file to grey
 
 
-def _grey(path: Path) -> tuple[Grey, list[str]]:
-    """Brightness float32 (h, w), 0…255, of at most _LARGE pixels a side; what was done."""
+def _content(path: Path) -> bytes:
     if not path.is_file():  # a pipe or a device would be waited for without end
         came = "a folder" if path.is_dir() else "something else" if path.exists() else "none"
         raise ParameterError(f"IMAGE: expected a picture file {shown(path)}, got {came}")
@@ -102,9 +112,13 @@ def _grey(path: Path) -> tuple[Grey, list[str]]:
             f"{shown(path)}: expected a picture of 1 byte to {MOST_BYTES / 1e6:.0f} MB, "
             f"got {'an empty file' if bytes_ == 0 else f'{bytes_ / 1e6:.0f} MB'}"
         )
-    content = path.read_bytes()
-    with _said_in_one_line(path):
-        image, done = _decoded(path, content)
+    return path.read_bytes()
+
+
+def _grey(content: bytes, name: str) -> tuple[Grey, list[str]]:
+    """Brightness float32 (h, w), 0…255, of at most _LARGE pixels a side; what was done."""
+    with _said_in_one_line(name):
+        image, done = _decoded(content, name)
         image.thumbnail((_LARGE, _LARGE))
         if image.mode == "LA":
             grey, paper = _on_paper(np.asarray(image, np.float32))
@@ -113,24 +127,24 @@ def _grey(path: Path) -> tuple[Grey, list[str]]:
             grey = np.asarray(image, np.float32)
     if (contrast := np.ptp(grey)) < _FAINT:
         raise GlassnetsError(
-            f"{shown(path)}: expected something to see, got a blank picture: its brightness "
+            f"{name}: expected something to see, got a blank picture: its brightness "
             f"varies by {contrast:.0f} of 255, less than {_FAINT}"
         )
     return grey, done
 
 
 @contextmanager
-def _said_in_one_line(path: Path) -> Iterator[None]:
+def _said_in_one_line(name: str) -> Iterator[None]:
     """Whatever a decoder stumbles over is a broken picture: they raise errors of all kinds."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     except Image.DecompressionBombError:
-        raise _too_large(path, "far more") from None
+        raise _too_large(name, "far more") from None
     except UnidentifiedImageError:
         raise GlassnetsError(
-            f"{shown(path)}: expected a picture ({', '.join(FORMATS)}), got a file of another "
+            f"{name}: expected a picture ({', '.join(FORMATS)}), got a file of another "
             "kind, or a broken one"
         ) from None
     except (GlassnetsError, MemoryError):
@@ -138,23 +152,23 @@ def _said_in_one_line(path: Path) -> Iterator[None]:
     except Exception as error:
         said = " ".join(str(error).split())[:200] or type(error).__name__
         raise GlassnetsError(
-            f"{shown(path)}: expected a whole picture, got a broken one ({said})"
+            f"{name}: expected a whole picture, got a broken one ({said})"
         ) from error
 
 
-def _too_large(path: Path, came: str) -> GlassnetsError:
+def _too_large(name: str, came: str) -> GlassnetsError:
     return GlassnetsError(
-        f"{shown(path)}: expected a picture of at most {MOST_PIXELS / 1e6:.0f} million pixels, "
+        f"{name}: expected a picture of at most {MOST_PIXELS / 1e6:.0f} million pixels, "
         f"got {came}: make it smaller"
     )
 
 
-def _decoded(path: Path, content: bytes) -> tuple[Image.Image, list[str]]:
+def _decoded(content: bytes, name: str) -> tuple[Image.Image, list[str]]:
     """The picture in mode L, or LA if some of it is transparent; what was done."""
     done = []
     with Image.open(io.BytesIO(content), formats=FORMATS) as image:
         if image.width * image.height > MOST_PIXELS:
-            raise _too_large(path, f"{_size((image.height, image.width))}")
+            raise _too_large(name, f"{_size((image.height, image.width))}")
         if getattr(image, "is_animated", False):
             done.append("the first frame of several")
         upright = ImageOps.exif_transpose(image)
@@ -209,8 +223,8 @@ def _ink(grey: Grey) -> Grey:
     paper = _paper(grey)
     if grey.max() - paper < _FAINT:
         raise GlassnetsError(
-            "expected ink lighter than the paper, got none: leave --invert and --no-invert away, "
-            "or ask for the other"
+            "expected ink lighter than the paper at the border, got none: keep the border clear, "
+            "or leave --invert and --no-invert away"
         )
     share = (grey - paper) / (grey.max() - paper)
     rows, columns = (np.flatnonzero((share >= 0.5).any(axis=axis)) for axis in (1, 0))

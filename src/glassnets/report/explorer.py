@@ -34,17 +34,17 @@ def explorer(cells: Cells, boards: Mapping[str, pd.DataFrame]) -> dict[str, Any]
     """
     first = next(iter(cells.values()))
     images = first["images"]
-    methods = _methods(boards)
+    methods = by_rank(boards)
     return {
         "size": list(images.shape[1:]),
         "seed": int(first["seeds"][0]),
-        "images": _uri(Image.fromarray(_stack(images))),
+        "images": data_uri(Image.fromarray(_stack(images))),
         "evidence": _outlines(first["evidence"]) if "evidence" in first else None,
         "samples": samples(cells),
         "methods": [[m, m.replace("_", " ")] for m in methods],
         "families": {
             family: {
-                method: {"maps": _maps(cell[method][0])} | _trust(boards[family], method)
+                method: {"maps": heat(cell[method][0])} | _trust(boards[family], method)
                 for method in methods
                 if method in cell
             }
@@ -65,7 +65,7 @@ def samples(cells: Cells) -> list[dict[str, Any]]:
     return found
 
 
-def _methods(boards: Mapping[str, pd.DataFrame]) -> list[str]:
+def by_rank(boards: Mapping[str, pd.DataFrame]) -> list[str]:
     """Every method of any family, by mean rank, the controls last."""
     each = (
         pd.concat(boards.values())
@@ -91,9 +91,9 @@ def _stack(images: NDArray[Any]) -> NDArray[Any]:
     return images.reshape(-1, images.shape[2])
 
 
-def _maps(maps: NDArray[np.float32]) -> str:
-    """Maps (n, h, w) one under another. Each has a scale of its own, white at 0, or where it has
-    one sign everywhere at its value nearest to 0, as in `explained`."""
+def heat(maps: NDArray[np.float32]) -> str:
+    """Maps (n, h, w) one under another, a PNG as data URI. Each has a scale of its own, white at 0,
+    or where it has one sign everywhere at its value nearest to 0, as in `explained`."""
     flat = maps.reshape(len(maps), -1).astype(np.float64)
     white = np.clip(0, flat.min(axis=1), flat.max(axis=1))[:, np.newaxis]
     most = np.abs(flat - white).max(axis=1, keepdims=True)
@@ -101,7 +101,7 @@ def _maps(maps: NDArray[np.float32]) -> str:
     levels = np.rint(127 + 127 * unit).astype(np.uint8)
     drawn = Image.fromarray(_stack(levels.reshape(maps.shape)))
     drawn.putpalette(_PALETTE.tobytes())
-    return _uri(drawn)
+    return data_uri(drawn)
 
 
 def _outlines(evidence: NDArray[np.bool_]) -> str:
@@ -112,10 +112,10 @@ def _outlines(evidence: NDArray[np.bool_]) -> str:
     edge = _stack(large & ~inner)
     rgba = np.zeros((*edge.shape, 4), np.uint8)
     rgba[edge] = (0, 158, 60, 255)
-    return _uri(Image.fromarray(rgba))
+    return data_uri(Image.fromarray(rgba))
 
 
-def _uri(image: Image.Image) -> str:
+def data_uri(image: Image.Image) -> str:
     file = io.BytesIO()
     image.save(file, format="png", optimize=True)
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
