@@ -1,12 +1,13 @@
 # glassnets: `make help` lists what there is. Needs python3 (3.11 to 3.13), git and make.
 
 DATASET ?= digits
+FAMILY ?= cnn
 PORT ?= 5000
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test test-oracles lint ui lock clean
+.PHONY: help env run test test-oracles lint ui demo serve lock clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,8 +27,12 @@ env: .venv/.complete  ## Build the environment in .venv, every package pinned by
 run: env  ## Run the pipeline: make run, or make run DATASET=mnist
 	dvc repro compare@$(DATASET)
 	@echo
+	@python -m glassnets.serving.register $(DATASET)
+	@echo
 	@sed '/^!\[/,$$d' results/$(DATASET)/comparison.md  # the page's head, as far as its picture
 	@echo "Every run with its curves, figures and model, in MLflow: make ui"
+	@echo "Models to call, listed above, over HTTP: make serve DATASET=$(DATASET) FAMILY=cnn"
+	@$(if $(filter planted,$(DATASET)),,echo "Draw digits for these networks: make demo DATASET=$(DATASET)")
 	@echo "All of it to look at, image by image, in a browser: results/$(DATASET)/report.html"
 
 test: env lint  ## Lint, check types, run all tests
@@ -55,6 +60,17 @@ lint: env  ## Lint and check types
 ui: env  ## Open MLflow on localhost
 	MLFLOW_DISABLE_TELEMETRY=true mlflow ui --host 127.0.0.1 --port $(PORT) \
 	  --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}
+
+demo: PORT = 8000
+demo: env  ## Draw digits for the trained networks on localhost: make demo, or make demo DATASET=mnist
+	python -m glassnets.demo --dataset $(DATASET) --port $(PORT)
+
+serve: PORT = 5001
+serve: env  ## Serve a champion of MLflow's registry on localhost: make serve DATASET=digits FAMILY=cnn
+	MLFLOW_DISABLE_TELEMETRY=true \
+	  MLFLOW_TRACKING_URI=$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db} \
+	  mlflow models serve -m models:/glassnets-$(DATASET)-$(FAMILY)@champion \
+	  --env-manager local --host 127.0.0.1 --port $(PORT)
 
 lock: env  ## Compile requirements*.txt from requirements*.in
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade requirements.in -o requirements.txt

@@ -93,8 +93,8 @@ def calls_of(tree: ast.AST) -> list[str]:
 
 
 def imports_mlflow(name: str, tree: ast.AST) -> list[str]:
-    """Only tracking knows MLflow."""
-    if name == "glassnets.tracking":
+    """Only tracking and serving know MLflow."""
+    if name == "glassnets.tracking" or name.startswith("glassnets.serving."):
         return []
     return [i for i in imports(tree) if i.split(".")[0] == "mlflow"]
 

@@ -144,7 +144,7 @@ def training_run(key: RunKey, params: Mapping[str, Any], train: Arrays) -> Itera
     exception, KILLED on a KeyboardInterrupt. Raises GlassnetsError when MLflow cannot be used.
     """
     with (
-        _experiment(key.dataset) as (client, uri, experiment_id),
+        experiment(key.dataset) as (client, uri, experiment_id),
         _ending(_begin(client, experiment_id, key, params, train)) as run,
     ):
         monitor = SystemMetricsMonitor(run.run_id, sampling_interval=1, tracking_uri=uri)
@@ -174,14 +174,11 @@ def reopened_run(
     history (columns epoch, loss, accuracy, val_loss, val_accuracy) and the model.
     Raises GlassnetsError when MLflow cannot be used.
     """
-    with _experiment(key.dataset) as (client, _, experiment_id):
-        found = _find(client, experiment_id, key)
-        trained = [run.info.run_id for run in found if TRAINED in run.data.tags]
-        if trained:
-            run_id = trained[0]
-            client.update_run(run_id, status="RUNNING")
-            client.set_tag(run_id, PROCESS, _process(os.getpid()))
-            with _ending(Run(client, experiment_id, run_id)) as run:
+    with experiment(key.dataset) as (client, _, experiment_id):
+        if found := run_id(client, experiment_id, key):
+            client.update_run(found, status="RUNNING")
+            client.set_tag(found, PROCESS, _process(os.getpid()))
+            with _ending(Run(client, experiment_id, found)) as run:
                 yield run
             return
         with _ending(_begin(client, experiment_id, key, params, train)) as run:
@@ -190,6 +187,13 @@ def reopened_run(
             run.log_model(model, train["images"])
             _settle(run, key)
             yield run
+
+
+def run_id(client: mlflow.MlflowClient, experiment_id: str, key: RunKey) -> str | None:
+    """The run that training made of this key; None where there is none."""
+    found = _find(client, experiment_id, key)
+    trained = [run.info.run_id for run in found if TRAINED in run.data.tags]
+    return trained[0] if trained else None
 
 
 def stage_hash(dataset: str, family: str) -> str:
@@ -223,7 +227,7 @@ def _train_stage(dataset: str, family: str) -> str:
 
 
 @contextmanager
-def _experiment(dataset: str) -> Iterator[tuple[mlflow.MlflowClient, str, str]]:
+def experiment(dataset: str) -> Iterator[tuple[mlflow.MlflowClient, str, str]]:
     """A client, its URI and the id of the dataset's experiment; MLflow's errors in plain words."""
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{artefacts.root()}/mlflow.db"
     try:

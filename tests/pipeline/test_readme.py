@@ -1,22 +1,25 @@
 """Every command of the README works, in a temporary clone. CI itself runs `make test` and
 `make run`."""
 
+import ast
 import re
 import shutil
 import socket
 import time
-from urllib.error import URLError
-from urllib.request import ProxyHandler, build_opener
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
+import requests
 from PIL import Image
 
 from glassnets import artefacts
 
 pytestmark = pytest.mark.slow
 
-BLOCKS = re.findall(r"```bash\n(.*?)```", (artefacts.root() / "README.md").read_text(), re.DOTALL)
+README = (artefacts.root() / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+[ASK] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 LINES = [line.split("#")[0].strip() for block in BLOCKS for line in block.splitlines()]
 COMMANDS = [line for line in LINES if line]
 MNIST = artefacts.external("mnist")
@@ -30,6 +33,7 @@ def make(target):
 
 def test_every_command_is_one_that_something_runs():
     others = {"make run", "make test", "make run DATASET=mnist", "make ui", EXPLAIN}
+    others |= {"make demo", "make demo DATASET=mnist", "make serve DATASET=digits FAMILY=cnn"}
     assert {line for line in COMMANDS if not line.startswith("dvc ")} == others
     ci = (artefacts.root() / ".ci" / "run").read_text().splitlines()
     assert {"make run", "make test"} <= set(ci)
@@ -45,6 +49,8 @@ def test_make_run_shows_the_table_and_the_way_on(clone):
     output = clone.run(*make("run"))
     assert "| feedforward |" in output
     assert "make ui" in output
+    for family in ("attention", "cnn", "feedforward", "lstm"):
+        assert re.search(rf"glassnets-digits-{family}: version \d+ is the champion", output)
     said = [line for line in output.splitlines() if not line.startswith("make")]
     assert said[-1].endswith(" results/digits/report.html")
     assert (clone.folder / "results" / "digits" / "report.html").is_file()
@@ -56,23 +62,44 @@ def test_make_help_lists_the_targets(clone):
         assert re.search(rf"^{target} ", output, re.MULTILINE)
 
 
-def test_make_ui_opens_mlflow_on_this_machine_alone(clone):
+@contextmanager
+def started(clone, target):
+    """The address of the server that `make target` starts, once it answers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = clone.start(*make(f"ui PORT={port}"))
-    browser = build_opener(ProxyHandler({}))
+    server = clone.start(*make(f"{target} PORT={port}"))
     try:
-        for _ in range(120):
+        for _ in range(240):
             time.sleep(0.5)
             try:
-                page = browser.open(f"http://127.0.0.1:{port}/", timeout=5).read().decode()
+                requests.get(f"http://127.0.0.1:{port}/", timeout=60)
                 break
-            except URLError:
+            except requests.ConnectionError:
                 assert server.poll() is None, server.stdout.read()
-        assert "MLflow" in page
+        yield f"http://127.0.0.1:{port}"
     finally:
         clone.kill(server)
+
+
+def test_make_ui_opens_mlflow_on_this_machine_alone(clone):
+    with started(clone, "ui") as url:
+        assert "MLflow" in requests.get(url, timeout=60).text
+
+
+def test_make_demo_opens_the_drawing_board(clone):
+    with started(clone, "demo") as url:
+        assert "Draw a digit" in requests.get(url, timeout=60).text
+
+
+def test_a_champion_is_served_and_asked(clone, capsys):
+    clone.run("python", "-m", "glassnets.serving.register", "digits")
+    with started(clone, "serve DATASET=digits FAMILY=cnn") as url:
+        exec(ASK.replace("http://127.0.0.1:5001", url))
+    [answer] = ast.literal_eval(capsys.readouterr().out)
+    assert np.argmax(answer["probabilities"]) == answer["class"]
+    assert np.shape(answer["explanation"]["map"]) == (8, 8)
+    assert isinstance(answer["explanation"]["doubtful"], bool)
 
 
 def test_a_picture_is_explained(clone):

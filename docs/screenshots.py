@@ -1,0 +1,84 @@
+"""The pictures of the README: the report, the drawing board and the registry, as a person sees them.
+
+python docs/screenshots.py        # after `make run DATASET=mnist`; needs Debian's chromium
+"""
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from glassnets import artefacts
+
+DOCS = Path(__file__).parent
+SEVEN = ((86, 66), (196, 60), (150, 150), (118, 236))
+
+
+def open_page(browser: Browser, url: str, width: int, height: int) -> Page:
+    page = browser.new_page(viewport={"width": width, "height": height})
+    page.goto(url)
+    return page
+
+
+@contextmanager
+def serving(url: str, *command: str) -> Iterator[str]:
+    """Runs a server until the block ends; gives its address once it answers."""
+    with subprocess.Popen([sys.executable, "-m", *command]) as process:
+        try:
+            while process.poll() is None:
+                try:
+                    requests.get(url, timeout=60)
+                    break
+                except requests.ConnectionError:
+                    time.sleep(0.5)
+            yield url
+        finally:
+            process.terminate()
+
+
+def report(browser: Browser) -> None:
+    page = open_page(browser, (artefacts.results("mnist") / "report.html").as_uri(), 1200, 900)
+    page.get_by_label("Method").select_option("integrated_gradients")
+    page.locator("#explorer").screenshot(path=DOCS / "report.png")
+
+
+def board(browser: Browser) -> None:
+    url = "http://127.0.0.1:8765"
+    with serving(url, "glassnets.demo", "--dataset", "mnist", "--port", "8765"):
+        page = open_page(browser, url, 1280, 820)
+        box = page.locator("#canvas").bounding_box()
+        assert box is not None
+        for i, (x, y) in enumerate(SEVEN):
+            page.mouse.move(box["x"] + x, box["y"] + y, steps=8)
+            if i == 0:
+                page.mouse.down()
+        page.mouse.up()
+        page.get_by_text("Answered in").wait_for()
+        page.get_by_label("Explained by").select_option("integrated_gradients")
+        page.locator(".card.doubtful").first.wait_for()
+        page.get_by_text("Answered in").wait_for()
+        page.screenshot(path=DOCS / "board.png")
+
+
+def registry(browser: Browser) -> None:
+    url = "http://127.0.0.1:5765"
+    store = f"sqlite:///{artefacts.root()}/mlflow.db"
+    with serving(url, "mlflow", "ui", "--port", "5765", "--backend-store-uri", store):
+        page = open_page(browser, f"{url}/#/models/glassnets-mnist-cnn", 1280, 900)
+        page.get_by_text("champion").first.wait_for()
+        page.wait_for_timeout(2000)
+        page.screenshot(path=DOCS / "registry.png")
+
+
+if __name__ == "__main__":
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for picture in (report, board, registry):
+            picture(opened)
