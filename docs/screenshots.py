@@ -1,4 +1,4 @@
-"""The pictures of the README: the report, the drawing board and the registry, as a person sees them.
+"""The README's pictures: the report, the drawing board and the registry, as a person sees them.
 
 python docs/screenshots.py        # after `make run DATASET=mnist`; needs Debian's chromium
 """
