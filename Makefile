@@ -7,7 +7,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test test-oracles lint ui demo serve lock clean
+.PHONY: help env run test test-oracles lint verify ui demo serve lock clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,9 @@ lint: env  ## Lint and check types
 	ruff check
 	ruff format --check
 	mypy
+
+verify: env  ## Is it fresh, whole and reproducible? All checks: make verify, or make verify DATASET=mnist
+	python -m glassnets.verify $(if $(filter command,$(firstword $(origin DATASET))),--dataset $(DATASET))
 
 ui: env  ## Open MLflow on localhost
 	MLFLOW_DISABLE_TELEMETRY=true mlflow ui --host 127.0.0.1 --port $(PORT) \

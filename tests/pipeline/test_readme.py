@@ -34,6 +34,7 @@ def make(target):
 def test_every_command_is_one_that_something_runs():
     others = {"make run", "make test", "make run DATASET=mnist", "make ui", EXPLAIN}
     others |= {"make demo", "make demo DATASET=mnist", "make serve DATASET=digits FAMILY=cnn"}
+    others |= {"make verify", "make verify DATASET=mnist", "source .venv/bin/activate"}
     assert {line for line in COMMANDS if not line.startswith("dvc ")} == others
     ci = (artefacts.root() / ".ci" / "run").read_text().splitlines()
     assert {"make run", "make test"} <= set(ci)

@@ -1,0 +1,142 @@
+"""Does dvc.lock rebuild to the same bytes? All stages run anew, in a temporary copy."""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import networkx
+from dvc.repo import Repo
+from ruamel.yaml import YAML
+
+from glassnets import artefacts, params
+from glassnets.errors import GlassnetsError
+from glassnets.verify.outcome import Outcome
+
+# On a processor other than the record's: by how much a mean may lie outside of the interval that
+# is committed for it, as a share of the interval's width.
+TOLERANCE = 0.5
+FIGURES = ("accuracy", "log_loss", "expected_calibration_error")
+
+
+def rebuild(datasets: list[str], recorded: str | None) -> Outcome:
+    """Runs every stage of these datasets in a copy of what is checked out, and compares.
+
+    recorded: the processor that the committed results come from. On the same one (or where it is
+    not known) every output must have the hash that dvc.lock has for it; on another one bytes may
+    differ, and the figures must lie in their committed intervals, TOLERANCE wider on each side.
+    """
+    with _copy() as folder:
+        before = _hashes(folder)
+        _repro(folder, datasets)
+        after = _hashes(folder)
+        ours = [name for name in _in_order(folder) if name in after and name in before]
+        run = [name for name in ours if _is_of(name, datasets)]
+        differing = [
+            f"{name}: {path} was {before[name].get(path)}, came out as {hash_}"
+            for name in run
+            for path, hash_ in after[name].items()
+            if before[name].get(path) != hash_
+        ]
+        outputs = sum(len(after[name]) for name in run)
+        said = f"{outputs} outputs of {len(run)} stages of {', '.join(datasets)}"
+        if recorded is None or recorded == processor():
+            return Outcome(tuple(differing[:1]), f"{said}, {len(differing)} with other bytes")
+        faults = [fault for dataset in datasets for fault in _outside(folder, dataset)]
+    return Outcome(
+        tuple(faults),
+        f"{said}, {len(differing)} with other bytes, as may be on another processor "
+        f"({processor()}; the results come from {recorded}): figures compared",
+    )
+
+
+def processor() -> str:
+    """The processor's model, as Linux names it."""
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor()
+
+
+@contextmanager
+def _copy() -> Iterator[Path]:
+    """A folder with all that git knows or would add, and nothing that was built."""
+    root = artefacts.root()
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    with tempfile.TemporaryDirectory(prefix="glassnets-") as name:
+        folder = Path(name)
+        for path in filter(None, listed.split("\0")):
+            if (root / path).is_file():  # else it was deleted, but not committed
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(root / path, folder / path)
+        subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+        external = root / "data" / "external"
+        if external.is_dir():
+            (folder / "data").mkdir(exist_ok=True)
+            (folder / "data" / "external").symlink_to(external.resolve())
+        yield folder
+
+
+def _repro(folder: Path, datasets: list[str]) -> None:
+    """Runs all stages anew; their output goes to standard error, for it takes minutes."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
+    environment["PYTHONPATH"] = str(folder / "src")
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    goals = [f"compare@{dataset}" for dataset in datasets]
+    command = [sys.executable, "-m", "dvc", "repro", "--force", *goals]
+    ran = subprocess.run(command, cwd=folder, env=environment, stdout=sys.stderr)
+    if ran.returncode:
+        raise GlassnetsError(
+            f"expected the pipeline to run in a copy of the project, got exit code "
+            f"{ran.returncode}; what it said stands above"
+        )
+
+
+def _hashes(folder: Path) -> dict[str, dict[str, str]]:
+    """Of each stage in dvc.lock, its outputs' hashes by path."""
+    lock = YAML(typ="safe", pure=True).load((folder / "dvc.lock").read_text(encoding="utf-8"))
+    stages: dict[str, Any] = lock["stages"]
+    return {
+        name: {out["path"]: out["md5"] for out in stage.get("outs", [])}
+        for name, stage in stages.items()
+    }
+
+
+def _in_order(folder: Path) -> list[str]:
+    """The stages' names, each after those it reads from."""
+    with closing(Repo(str(folder))) as repo:
+        graph = repo.index.graph.reverse()  # DVC's points from a stage to those it reads from
+        return [stage.addressing for stage in networkx.topological_sort(graph)]
+
+
+def _is_of(stage: str, datasets: list[str]) -> bool:
+    return stage.split("@")[-1].split("-")[0] in datasets
+
+
+def _outside(folder: Path, dataset: str) -> list[str]:
+    """The figures that lie too far from their committed intervals."""
+    faults = []
+    for family in params.load(folder / "params.yaml").dataset(dataset).families:
+        committed = artefacts.load_json(artefacts.results(dataset, family) / "metrics.json")
+        rebuilt = artefacts.load_json(folder / "results" / dataset / family / "metrics.json")
+        for name in FIGURES:
+            low, high = committed[name]["ci_low"], committed[name]["ci_high"]
+            room, came = TOLERANCE * (high - low), rebuilt[name]["mean"]
+            if not low - room <= came <= high + room:
+                faults.append(
+                    f"{dataset}, {family}: {name} came out as {came:.4g}, expected "
+                    f"{low - room:.4g} to {high + room:.4g}"
+                )
+    return faults

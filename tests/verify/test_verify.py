@@ -1,0 +1,174 @@
+"""Each check of `make verify` passes on what is checked out, and fails where something is wrong."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from glassnets.errors import GlassnetsError
+from glassnets.verify import readme
+from glassnets.verify.closure import closure
+from glassnets.verify.environment import environment, requirements
+from glassnets.verify.freshness import freshness
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def checked_out(tmp_path_factory):
+    """What a fresh clone of the working tree would hold."""
+    folder = tmp_path_factory.mktemp("clone")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+    return folder
+
+
+@pytest.fixture
+def inside(checked_out, monkeypatch):
+    """``inside(file, old, new)`` edits a file of it, until the test ends; it is the current
+    folder."""
+    monkeypatch.chdir(checked_out)
+    kept = {}
+
+    def edit(name, old, new):
+        path = checked_out / name
+        text = path.read_text(encoding="utf-8")
+        kept.setdefault(path, text)
+        assert old in text
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    yield edit
+    for path, text in kept.items():
+        path.write_text(text, encoding="utf-8")
+
+
+def test_a_fresh_clone_passes(inside):
+    outcomes = {check.__name__: check() for check in (freshness, closure, readme.readme)}
+    assert {name: outcome.faults for name, outcome in outcomes.items()} == {
+        "freshness": (),
+        "closure": (),
+        "readme": (),
+    }
+    assert re.fullmatch(r"\d+ stages, \d+ of their outputs not here", outcomes["freshness"].said)
+
+
+def test_this_environment_passes():
+    assert environment().faults == ()
+
+
+def test_a_changed_weight_is_named(inside, checked_out):
+    weights = checked_out / "models" / "digits" / "cnn" / "seed-0.weights.h5"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"other weights")
+    try:
+        faults = freshness().faults
+    finally:
+        shutil.rmtree(checked_out / "models")
+    assert "train@digits-cnn: changed outs: models/digits/cnn (modified)" in faults
+    assert all("@digits-cnn: " in fault for fault in faults)
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (
+            ("results/digits/cnn/metrics.json", '"mean": 0.', '"mean": 0.9'),
+            "evaluate@digits-cnn: changed outs: results/digits/cnn/metrics.json (modified)",
+        ),
+        (
+            ("src/glassnets/families/cnn.py", "Convolutional", "Wound"),
+            "train@planted-cnn: changed deps: src/glassnets/families/cnn.py (modified)",
+        ),
+        (
+            ("params.yaml", "confidence_level: 0.95", "confidence_level: 0.9"),
+            "compare@mnist: changed deps: params.yaml: evaluation",
+        ),
+        (
+            ("dvc.yaml", "python -m glassnets.stages.fetch", "python -W error -m fetch"),
+            "fetch@digits: changed command",
+        ),
+    ],
+    ids=["an edited result", "edited code", "an edited parameter", "an edited command"],
+)
+def test_what_is_stale_is_named(inside, edit, said):
+    inside(*edit)
+    assert any(fault.startswith(said) for fault in freshness().faults)
+
+
+def test_an_edited_lock_is_named(inside, checked_out):
+    """The weights themselves are not here: that their maker and reader disagree gives it away."""
+    lock = (checked_out / "dvc.lock").read_text(encoding="utf-8")
+    stage = lock.index("  train@digits-cnn:")
+    [hash_] = re.findall(r"path: models/digits/cnn\n +hash: md5\n +md5: (\w+)", lock[stage:])[:1]
+    inside("dvc.lock", lock[stage:], lock[stage:].replace(hash_, "0" * 32 + ".dir", 1))
+    assert any(
+        "evaluate@digits-cnn: dvc.lock says it read models/digits/cnn as" in fault
+        for fault in freshness().faults
+    )
+
+
+def test_a_missing_and_an_extra_dep_are_named(inside):
+    inside("dvc.yaml", "      - src/glassnets/panel.py\n", "      - src/glassnets/training.py\n")
+    faults = closure().faults
+    assert any(
+        fault.endswith("its deps lack glassnets/panel.py, which it runs") for fault in faults
+    )
+    extra = "its deps name glassnets/training.py, which it does not run"
+    assert any(fault.endswith(extra) for fault in faults)
+
+
+def test_an_edited_figure_of_the_readme_is_named_and_mended(inside, checked_out):
+    before = (checked_out / "README.md").read_text(encoding="utf-8")
+    row = readme.expected()["| family | MNIST, accuracy"][2]
+    inside("README.md", row, row.replace("99.", "99.9", 1))
+    [fault] = readme.readme().faults
+    assert re.fullmatch(r"README\.md, line \d+: expected " + re.escape(row), fault)
+    readme.write()
+    assert (checked_out / "README.md").read_text(encoding="utf-8") == before
+
+
+def test_a_table_that_is_gone_is_missed(inside):
+    inside("README.md", "| family | MNIST, accuracy", "| Familie | MNIST, accuracy")
+    with pytest.raises(GlassnetsError, match="expected a table that begins"):
+        readme.readme()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("numpy==", "numpy>=", "requirements.txt: numpy is not pinned to one version"),
+        ("keras==", "keras==99.", "keras: expected ==99."),
+        ("keras==", "no-such-package==", "no-such-package: expected =="),
+        ("keras==", "no-such-package==", "is installed, but pinned nowhere"),
+    ],
+)
+def test_an_environment_that_differs_is_named(inside, old, new, said):
+    inside("requirements.txt", f"\n{old}", f"\n{new}")
+    assert any(said in fault for fault in environment().faults)
+
+
+def test_the_requirements_of_a_compiled_file():
+    text = """\
+numpy==2.4.6 \\
+    --hash=sha256:aa \\
+    --hash=sha256:bb
+    # via -r requirements.in
+pywin32==311 ; sys_platform == 'win32' \\
+    --hash=sha256:cc
+"""
+    assert [str(r) for r in requirements(text)] == [
+        "numpy==2.4.6",
+        'pywin32==311; sys_platform == "win32"',
+    ]
