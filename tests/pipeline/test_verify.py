@@ -65,14 +65,14 @@ def test_everything_rebuilds_but_what_an_edited_lock_says(clone):
     found = re.search(
         r"path: results/digits/lstm/metrics.json\n +hash: md5\n +md5: (\w+)", kept[stage:]
     )
-    edited = kept[:stage] + kept[stage:].replace(found[1], "0" * 32, 1)
+    edited = kept[:stage] + kept[stage:].replace(found[1], "f" * 32, 1)
     lock.write_text(edited, encoding="utf-8")
     try:
         code, output = verify(clone, "--only", "rebuild", "--dataset", "digits")
     finally:
         lock.write_text(kept, encoding="utf-8")
     assert code == 1
-    said = f"evaluate@digits-lstm: results/digits/lstm/metrics.json was {'0' * 32}, came out as "
+    said = f"evaluate@digits-lstm: results/digits/lstm/metrics.json was {'f' * 32}, came out as "
     assert f"rebuild: {said}{found[1]}" in output
     assert re.search(r"\| rebuild .*\| NO \(1\).* of digits, 1 with other bytes", output)
 
