@@ -80,25 +80,29 @@ ALL: dict[str, Changes] = {
     "gradients clipped at 1": ({}, {"global_clipnorm": 1}),
     "batches of 64": ({}, {"batch_size": 64}),
     "batches of 256": ({}, {"batch_size": 256}),
-    "no dropout": ({"dropout": 0}, {}),
     "no augmentation": ({}, {"augmentation": None}),
     "augmentation in full at once": ({}, {"augmentation": {"ramp_epochs": 0}}),
 }
+NO_DROPOUT: dict[str, Changes] = {"no dropout": ({"dropout": 0}, {})}
 OWN: dict[str, dict[str, Changes]] = {
     "feedforward": {
+        "dropout of 0.1": ({"dropout": 0.1}, {}),
         "no batch normalisation": ({"batch_normalization": False}, {}),
         "1024 and 512 units": ({"units": (1024, 512)}, {}),
     },
-    "lstm": {
+    "lstm": NO_DROPOUT
+    | {
         "the last step alone": ({"head": "last"}, {}),
         "one direction": ({"bidirectional": False}, {}),
-        "two layers": ({"units": (96, 96)}, {}),
+        "two layers of 64": ({"units": (64, 64)}, {}),
     },
-    "cnn": {
+    "cnn": NO_DROPOUT
+    | {
         "no batch normalisation": ({"batch_normalization": False}, {}),
         "three wide stages": ({"filters": ((32,), (64,), (128,))}, {}),
     },
-    "attention": {
+    "attention": NO_DROPOUT
+    | {
         "the tokens' average": ({"head": "average"}, {}),
         "no layer normalisation": ({"layer_normalization": False}, {}),
         "patches of 4, not overlapping": ({"patch_size": 4}, {}),
