@@ -45,6 +45,9 @@ def serving(url: str, *command: str) -> Iterator[str]:
 def report(browser: Browser) -> None:
     page = open_page(browser, (artefacts.results("mnist") / "report.html").as_uri(), 1200, 900)
     page.get_by_label("Method").select_option("integrated_gradients")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")  # draws what is above, too
+    page.locator("#trust svg").last.wait_for()
+    page.wait_for_timeout(1000)
     page.locator("#explorer").screenshot(path=DOCS / "report.png")
 
 
@@ -63,15 +66,16 @@ def board(browser: Browser) -> None:
         page.get_by_label("Explained by").select_option("integrated_gradients")
         page.locator(".card.doubtful").first.wait_for()
         page.get_by_text("Answered in").wait_for()
-        page.screenshot(path=DOCS / "board.png")
+        page.screenshot(path=DOCS / "board.png", full_page=True)
 
 
 def registry(browser: Browser) -> None:
     url = "http://127.0.0.1:5765"
     store = f"sqlite:///{artefacts.root()}/mlflow.db"
     with serving(url, "mlflow", "ui", "--port", "5765", "--backend-store-uri", store):
-        page = open_page(browser, f"{url}/#/models/glassnets-mnist-cnn", 1280, 900)
+        page = open_page(browser, f"{url}/#/models/glassnets-mnist-cnn/versions/1", 1280, 900)
         page.get_by_text("champion").first.wait_for()
+        page.get_by_text("MLflow Assistant").locator("..").locator("button").last.click()
         page.wait_for_timeout(2000)
         page.screenshot(path=DOCS / "registry.png")
 
