@@ -47,7 +47,8 @@ from mlflow.types import Schema, TensorSpec
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
-logging.getLogger("mlflow").setLevel(logging.ERROR)
+# What goes wrong reaches us as an exception: it is said once, in a line, and without a traceback.
+logging.getLogger("mlflow").setLevel(logging.CRITICAL)
 logging.getLogger("alembic").setLevel(logging.ERROR)
 
 PROCESS = "glassnets.process"  # tag: the process that wrote last
