@@ -5,6 +5,8 @@ import re
 import mlflow
 import pytest
 
+from glassnets import tracking
+
 pytestmark = pytest.mark.slow
 VERIFY = ("python", "-m", "glassnets.verify")
 
@@ -19,8 +21,9 @@ def verify(clone, *arguments):
 
 
 @pytest.fixture
-def client(clone):
+def client(clone, monkeypatch):
     """MLflow's own, of the clone; what a test does to its runs is undone."""
+    monkeypatch.chdir(clone.folder)
     database = clone.folder / "mlflow.db"
     kept = database.read_bytes()
     yield mlflow.MlflowClient(f"sqlite:///{database}")
@@ -28,15 +31,17 @@ def client(clone):
 
 
 def runs(client):
+    """The cnn's two on digits, as the lock has it: experiments of other tests lie beside them."""
     experiment = client.get_experiment_by_name("glassnets-digits")
-    found = client.search_runs([experiment.experiment_id], "tags.`glassnets.family` = 'cnn'")
+    query = f"tags.`dvc.stage_hash` = '{tracking.stage_hash('digits', 'cnn')}'"
+    found = client.search_runs([experiment.experiment_id], query)
     return sorted(found, key=lambda run: run.info.run_name)
 
 
 def test_the_runs_of_the_lock_are_there(clone):
     code, output = verify(clone, "--only", "runs")
     assert code == 0, output
-    assert re.search(r"\| runs .*\| yes +\| 8 runs; networks not here", output)
+    assert re.search(r"\| runs .*\| yes +\| \d+ runs; networks not here", output)
 
 
 def test_a_missing_run_is_named(clone, client):

@@ -36,13 +36,12 @@ def rebuild(datasets: list[str], recorded: str | None) -> Outcome:
         before = _hashes(folder)
         _repro(folder, datasets)
         after = _hashes(folder)
-        ours = [name for name in _in_order(folder) if name in after and name in before]
-        run = [name for name in ours if _is_of(name, datasets)]
+        run = [name for name in _in_order(folder) if _is_of(name, datasets)]
         differing = [
-            f"{name}: {path} was {before[name].get(path)}, came out as {hash_}"
+            f"{name}: {path} was {was}, came out as {hash_}"
             for name in run
             for path, hash_ in after[name].items()
-            if before[name].get(path) != hash_
+            if (was := before.get(name, {}).get(path)) != hash_
         ]
         outputs = sum(len(after[name]) for name in run)
         said = f"{outputs} outputs of {len(run)} stages of {', '.join(datasets)}"
@@ -118,7 +117,7 @@ def _in_order(folder: Path) -> list[str]:
     """The stages' names, each after those it reads from."""
     with closing(Repo(str(folder))) as repo:
         graph = repo.index.graph.reverse()  # DVC's points from a stage to those it reads from
-        return [stage.addressing for stage in networkx.topological_sort(graph)]
+        return [stage.name for stage in networkx.topological_sort(graph)]
 
 
 def _is_of(stage: str, datasets: list[str]) -> bool:
