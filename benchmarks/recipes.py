@@ -32,6 +32,7 @@ from tqdm import tqdm
 
 from glassnets import artefacts, evaluation, families, params, registry, runtime, splits, training
 from glassnets.params import Training
+from glassnets.verify.processor import processor
 
 HERE = Path(__file__).parent
 PARAMS = params.load(artefacts.params_file())
@@ -233,7 +234,7 @@ def train(job: Job, aim: float | None) -> dict[str, Any]:
     row["peak_memory_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     packages = ("tensorflow-cpu", "keras", "numpy")
     versions = [f"Python {platform.python_version()}", *(f"{p} {version(p)}" for p in packages)]
-    return row | {"processor": _processor(), "versions": ", ".join(versions)}
+    return row | {"processor": processor(), "versions": ", ".join(versions)}
 
 
 def _accuracy(model: Any, how: Training, held: dict[str, Any]) -> float:
@@ -249,14 +250,6 @@ def _accuracy(model: Any, how: Training, held: dict[str, Any]) -> float:
     for weight, value in zip(weights, kept, strict=True):
         weight.assign(value)
     return float(accuracy_score(held["labels"], called))
-
-
-def _processor() -> str:
-    """The processor's model, as Linux names it."""
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor()
 
 
 def known() -> pd.DataFrame:

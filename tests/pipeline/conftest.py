@@ -1,7 +1,6 @@
 """A temporary clone of the project with a tiny cut of digits, in which whole pipelines run."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from glassnets import artefacts
+from glassnets.verify.rebuild import copy_project
 
 
 class Clone:
@@ -111,18 +111,7 @@ def tiny(content) -> None:
 def clone(tmp_path_factory) -> Clone:
     """The working tree as it is, without what is ignored, committed anew, the pipeline run once."""
     folder = tmp_path_factory.mktemp("clone") / "project"
-    root = artefacts.root()
-    files = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split("\0")
-    for name in filter(None, files):
-        if (root / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(root / name, folder / name)
+    copy_project(artefacts.root(), folder)
     made = Clone(folder)
     made.edit_params(tiny)
     made.run("git", "init", "--quiet")

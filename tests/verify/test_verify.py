@@ -12,6 +12,7 @@ from glassnets.verify import readme
 from glassnets.verify.closure import closure
 from glassnets.verify.environment import environment, requirements
 from glassnets.verify.freshness import freshness
+from glassnets.verify.rebuild import copy_project
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,17 +21,7 @@ ROOT = Path(__file__).parents[2]
 def checked_out(tmp_path_factory):
     """What a fresh clone of the working tree would hold."""
     folder = tmp_path_factory.mktemp("clone")
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+    copy_project(ROOT, folder)
     subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
     return folder
 

@@ -18,7 +18,8 @@ from glassnets.verify.closure import closure
 from glassnets.verify.environment import environment
 from glassnets.verify.freshness import freshness
 from glassnets.verify.outcome import Outcome
-from glassnets.verify.rebuild import processor, rebuild
+from glassnets.verify.processor import processor
+from glassnets.verify.rebuild import rebuild
 from glassnets.verify.runs import runs
 
 EMBEDDED = ["digits", "planted"]  # what needs no network

@@ -8,6 +8,7 @@ from scipy.stats import gmean
 
 from glassnets import artefacts
 from glassnets.errors import GlassnetsError
+from glassnets.report.leaderboards import interval
 from glassnets.report.tables import Metrics
 from glassnets.verify.outcome import Outcome
 
@@ -125,8 +126,7 @@ def _leaderboard(dataset: str, family: str) -> pd.DataFrame:
 
 
 def _interval(row: pd.Series, name: str) -> str:
-    value, low, high = (row[f"{name}{end}"] for end in ("", "_ci_low", "_ci_high"))
-    return f"{value:.2f} ({low:.2f} to {high:.2f})".replace("-", "−")
+    return interval(*(row[f"{name}{end}"] for end in ("", "_ci_low", "_ci_high")))
 
 
 def _row(cells: tuple[str, ...]) -> str:

@@ -1,7 +1,6 @@
 """Does dvc.lock rebuild to the same bytes? All stages run anew, in a temporary copy."""
 
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from ruamel.yaml import YAML
 from glassnets import artefacts, params
 from glassnets.errors import GlassnetsError
 from glassnets.verify.outcome import Outcome
+from glassnets.verify.processor import processor
 
 # On a processor other than the record's: by how much a mean may lie outside of the interval that
 # is committed for it, as a share of the interval's width.
@@ -55,18 +55,8 @@ def rebuild(datasets: list[str], recorded: str | None) -> Outcome:
     )
 
 
-def processor() -> str:
-    """The processor's model, as Linux names it."""
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor()
-
-
-@contextmanager
-def _copy() -> Iterator[Path]:
-    """A folder with all that git knows or would add, and nothing that was built."""
-    root = artefacts.root()
+def copy_project(root: Path, folder: Path) -> None:
+    """Copies all that git knows of root or would add, and nothing that was built, into folder."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=root,
@@ -74,12 +64,19 @@ def _copy() -> Iterator[Path]:
         text=True,
         check=True,
     ).stdout
+    for path in filter(None, listed.split("\0")):
+        if (root / path).is_file():  # else it was deleted, but not committed
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(root / path, folder / path)
+
+
+@contextmanager
+def _copy() -> Iterator[Path]:
+    """A copy of the project in a temporary folder, with what a person put into data/external."""
+    root = artefacts.root()
     with tempfile.TemporaryDirectory(prefix="glassnets-") as name:
         folder = Path(name)
-        for path in filter(None, listed.split("\0")):
-            if (root / path).is_file():  # else it was deleted, but not committed
-                (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(root / path, folder / path)
+        copy_project(root, folder)
         subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
         external = root / "data" / "external"
         if external.is_dir():
