@@ -7,7 +7,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test test-oracles lint verify ui demo serve lock clean
+.PHONY: help env run test test-oracles lint audit track verify ui demo serve lock clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,6 +27,7 @@ env: .venv/.complete  ## Build the environment in .venv, every package pinned by
 run: env  ## Run the pipeline: make run, or make run DATASET=mnist
 	dvc repro compare@$(DATASET)
 	@echo
+	@python -m glassnets.mirror $(DATASET)
 	@python -m glassnets.serving.register $(DATASET)
 	@echo
 	@sed '/^!\[/,$$d' results/$(DATASET)/comparison.md  # the page's head, as far as its picture
@@ -36,7 +37,7 @@ run: env  ## Run the pipeline: make run, or make run DATASET=mnist
 	@echo "All of it to look at, image by image, in a browser: results/$(DATASET)/report.html"
 
 test: env lint  ## Lint, check types, run all tests
-	pytest
+	pytest --numprocesses 2 --dist loadfile
 
 test-oracles: .venv-oracles/.complete  ## Hold explanations against Xplique and SHAP (after make run)
 	@test -f models/digits/cnn/seed-0.weights.h5 || \
@@ -56,6 +57,16 @@ lint: env  ## Lint and check types
 	ruff check
 	ruff format --check
 	mypy
+
+# A package's own page must be there: a mirror without PyPI's knowledge would find nothing wrong.
+audit: env  ## Look up the pinned packages among known vulnerabilities
+	@if python -c 'import numpy, urllib.request as u; \
+	    u.urlopen(f"https://pypi.org/pypi/numpy/{numpy.__version__}/json", timeout=10)' 2> /dev/null; \
+	then pip-audit --strict --disable-pip --require-hashes -r requirements.txt; \
+	else echo "audit: skipped, PyPI's record of vulnerabilities cannot be reached from here"; fi
+
+track: env  ## Tell MLflow what it lacks of the networks and results that are here
+	python -m glassnets.mirror $(if $(filter command,$(firstword $(origin DATASET))),$(DATASET))
 
 verify: env  ## Is it fresh, whole and reproducible? All checks: make verify, or make verify DATASET=mnist
 	python -m glassnets.verify $(if $(filter command,$(firstword $(origin DATASET))),--dataset $(DATASET))

@@ -18,7 +18,7 @@ SOURCE = ROOT / "src"
 BASE = ("glassnets.artefacts", "glassnets.errors", "glassnets.params", "glassnets.registry")
 # Where files, clocks and the environment may be met beside and below the stages.
 MAY_TOUCH_THE_WORLD = re.compile(
-    r"glassnets\.(stages|datasets|explain|demo|serving|verify)(\..+)?|glassnets\.(artefacts|params|runtime|tracking)"
+    r"glassnets\.(stages|datasets|explain|demo|serving|mirror|verify)(\..+)?|glassnets\.(artefacts|params|runtime|tracking)"
 )
 WORLDLY = re.compile(
     "datetime|glob|os|pathlib|requests|shutil|socket|subprocess|tempfile|time|urllib"

@@ -62,8 +62,9 @@ def project(bare, tables):
 
 
 @pytest.fixture(scope="module")
-def model():
-    keras = pytest.importorskip("keras")
+def model(tensorflow):
+    import keras
+
     images = keras.Input((4, 5), name="images")
     x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(images))
     model = keras.Model(images, keras.layers.Dense(3)(x), name="tiny")
@@ -83,10 +84,20 @@ def runs(project: Path, view: int = ViewType.ACTIVE_ONLY):
     return client(project).search_runs([experiment_id(project)], run_view_type=view)
 
 
-def train(key: RunKey = KEY) -> None:
+def train(key: RunKey = KEY, model: object = None) -> None:
     with tracking.training_run(key, PARAMS, TRAIN) as run:
         for row in HISTORY.to_dict("records"):
             run.log_epoch(row.pop("epoch"), row)
+        if model:
+            run.log_model(model, TRAIN["images"])
+
+
+def left(model: object) -> tracking.Trained:
+    return tracking.Trained(PARAMS, TRAIN, HISTORY, model)
+
+
+def never() -> tracking.Trained:
+    raise AssertionError("the run is whole, nothing need be made")
 
 
 def curve(project: Path, run_id: str, name: str) -> list[tuple[int, float]]:
@@ -208,11 +219,11 @@ def test_a_run_that_breaks_off_says_so_and_spares_the_whole_one(project, error, 
     assert [run.info.status for run in runs(project)] == ["FINISHED"]
 
 
-def test_evaluation_goes_on_in_the_run_of_training(project):
-    train()
+def test_evaluation_goes_on_in_the_run_of_training(project, model):
+    train(model=model)
     (trained,) = runs(project)
     for _ in range(2):
-        with tracking.reopened_run(KEY, PARAMS, TRAIN, HISTORY, model=None) as run:
+        with tracking.reopened_run(KEY, never) as run:
             run.log_metrics({"test/accuracy": 0.75})
             run.log_figure(matplotlib.figure.Figure(), "confusion")
     (evaluated,) = runs(project)
@@ -229,7 +240,7 @@ def test_evaluation_makes_the_run_that_training_never_made(project, model):
     with pytest.raises(ValueError, match="half"), tracking.training_run(KEY, PARAMS, TRAIN):
         raise ValueError("half a training is no training")
     for _ in range(2):
-        with tracking.reopened_run(KEY, PARAMS, TRAIN, HISTORY, model) as run:
+        with tracking.reopened_run(KEY, lambda: left(model)) as run:
             run.log_metrics({"test/accuracy": 0.75})
     (made,) = runs(project)
     assert made.info.status == "FINISHED"
@@ -239,6 +250,76 @@ def test_evaluation_makes_the_run_that_training_never_made(project, model):
     for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
         expected = list(zip(HISTORY["epoch"], HISTORY[name], strict=True))
         assert curve(project, run.run_id, name) == expected
+
+
+@pytest.mark.parametrize("what", ["a curve", "the model"])
+def test_a_run_that_lacks_something_is_made_anew(project, model, what):
+    with tracking.training_run(KEY, PARAMS, TRAIN) as run:
+        run.log_epoch(
+            1, {name: 0.5 for name in tracking.CURVES if what != "a curve" or "v" in name}
+        )
+        if what != "the model":
+            run.log_model(model, TRAIN["images"])
+    (damaged,) = runs(project)
+    assert tracking.lacks(client(project), damaged)
+    with tracking.reopened_run(KEY, lambda: left(model)):
+        pass
+    (made,) = runs(project)
+    assert made.info.run_id != damaged.info.run_id
+    assert tracking.lacks(client(project), made) == []
+
+
+def test_one_that_is_disowned_is_made_anew(project, model):
+    train(model=model)
+    (other,) = runs(project)
+    tracking.disown(client(project), other)
+    with tracking.reopened_run(KEY, lambda: left(model)):
+        pass
+    (made,) = runs(project)
+    assert made.info.run_id != other.info.run_id
+
+
+def test_of_two_that_ended_the_later_stays_whoever_asks(project):
+    """As where two processes tell at once: neither sees the other before it ends."""
+    store, other = client(project), RunKey("digits", "cnn", 9, "z")
+    train(other)
+    for end in (2_000, 1_000):
+        made = store.create_run(experiment_id(project), start_time=500, tags=KEY.tags())
+        store.set_tag(made.info.run_id, tracking.TRAINED, "true")
+        store.set_terminated(made.info.run_id, end_time=end)
+    tracking._settle(store, experiment_id(project), KEY)
+    (kept,) = [run for run in runs(project) if run.data.tags["glassnets.seed"] == "3"]
+    assert kept.info.end_time == 2_000
+
+
+def test_runs_of_other_inputs_are_marked(project):
+    train()
+    train(RunKey("digits", "lstm", 3, "b"))
+    train(RunKey("digits", "cnn", 3, "b"))
+    marks = {
+        (run.data.tags["glassnets.family"], run.data.tags["dvc.stage_hash"]): run.data.tags[
+            tracking.INPUTS
+        ]
+        for run in runs(project)
+    }
+    assert marks == {
+        ("cnn", "a" * 64): "earlier",
+        ("lstm", "b"): "current",
+        ("cnn", "b"): "current",
+    }
+    tracking.mark(client(project), experiment_id(project), KEY)
+    back = [run.data.tags[tracking.INPUTS] for run in runs(project)]
+    assert sorted(back) == ["current", "current", "earlier"]
+
+
+@pytest.mark.parametrize(("hours", "spared"), [(1, True), (25, False)])
+def test_a_run_of_another_machine_is_let_be_for_a_day(project, hours, spared):
+    train(RunKey("digits", "cnn", 9, "z"))
+    begun = int(time.time() * 1000) - hours * 3_600_000
+    tags = {**KEY.tags(), "glassnets.process": "elsewhere/1/1"}
+    other = client(project).create_run(experiment_id(project), start_time=begun, tags=tags)
+    train()
+    assert (other.info.run_id in {run.info.run_id for run in runs(project)}) == spared
 
 
 def test_the_logged_model_gives_the_same_logits_and_holds_no_pickle(project, model, monkeypatch):
@@ -283,9 +364,9 @@ def test_tracking_draws_no_random_number_and_prints_nothing(bare, model, capfd):
     keras.utils.set_random_seed(7)
     capfd.readouterr()
     with tracking.training_run(KEY, PARAMS, TRAIN) as run:  # creates the tables too
-        run.log_epoch(1, {"loss": 1.0})
+        run.log_epoch(1, dict.fromkeys(tracking.CURVES, 1.0))
         run.log_model(model, TRAIN["images"])
-    with tracking.reopened_run(KEY, PARAMS, TRAIN, HISTORY, model) as run:
+    with tracking.reopened_run(KEY, never) as run:
         run.log_metrics({"test/accuracy": 0.5})
         run.log_figure(matplotlib.figure.Figure(), "confusion")
     assert capfd.readouterr() == ("", "")
@@ -295,25 +376,29 @@ def test_tracking_draws_no_random_number_and_prints_nothing(bare, model, capfd):
     assert model.optimizer is not None, "the model in training keeps its optimizer"
 
 
-def test_runs_lie_in_the_project_whichever_folder_the_command_started_in(project, monkeypatch):
+def test_runs_lie_in_the_project_whichever_folder_the_command_started_in(
+    project, model, monkeypatch
+):
     deep = project / "src" / "deep"
     deep.mkdir(parents=True)
     monkeypatch.chdir(deep)
-    train()
-    with tracking.reopened_run(KEY, PARAMS, TRAIN, HISTORY, model=None) as run:
+    train(model=model)
+    with tracking.reopened_run(KEY, never) as run:
         run.log_figure(matplotlib.figure.Figure(), "confusion")
     assert len(runs(project)) == 1
     assert list((project / "mlruns").rglob("confusion.png"))
     assert not list(deep.iterdir())
 
 
-def test_the_tracking_uri_is_honoured_with_its_artifacts_beside_it(project, tables, monkeypatch):
+def test_the_tracking_uri_is_honoured_with_its_artifacts_beside_it(
+    project, model, tables, monkeypatch
+):
     elsewhere = project / "else where"
     elsewhere.mkdir()
     shutil.copy(tables, elsewhere / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{elsewhere}/mlflow.db")
-    train()
-    with tracking.reopened_run(KEY, PARAMS, TRAIN, HISTORY, model=None) as run:
+    train(model=model)
+    with tracking.reopened_run(KEY, never) as run:
         run.log_figure(matplotlib.figure.Figure(), "confusion")
     assert len(runs(elsewhere)) == 1
     assert list((elsewhere / "mlruns").rglob("confusion.png"))

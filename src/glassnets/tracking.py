@@ -1,4 +1,4 @@
-"""MLflow: one run for each (dataset, family, seed) of the same inputs. The only importer of mlflow.
+"""MLflow: one run for each (dataset, family, seed) of the same inputs.
 
 Train opens the run; evaluate and explain come back to it. Tracking listens: it draws no random
 number and changes no result. Where the runs go is ``MLFLOW_TRACKING_URI``'s choice, else
@@ -14,7 +14,7 @@ import resource
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -53,6 +53,9 @@ logging.getLogger("alembic").setLevel(logging.ERROR)
 
 PROCESS = "glassnets.process"  # tag: the process that wrote last
 TRAINED = "glassnets.trained"  # tag: curves and model are whole, evaluate may go on from here
+INPUTS = "glassnets.inputs"  # tag: whether dvc.yaml's stage reads what this run has read
+CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
+ABANDONED = 24 * 60 * 60 * 1000  # milliseconds, of a run that another machine has begun
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,17 @@ class RunKey:
             "dvc.stage": _train_stage(self.dataset, self.family),
             "dvc.stage_hash": self.stage_hash,
         }
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What training leaves of a seed: its parameters (may be nested), the arrays it learnt from,
+    the history (columns epoch, loss, accuracy, val_loss, val_accuracy), and the Keras model."""
+
+    params: Mapping[str, Any]
+    train: Arrays
+    history: pd.DataFrame
+    model: Any
 
 
 @dataclass(frozen=True)
@@ -136,7 +150,8 @@ class Run:
 
 @contextmanager
 def training_run(key: RunKey, params: Mapping[str, Any], train: Arrays) -> Iterator[Run]:
-    """The run of one seed's training. When it is whole it replaces any earlier one of its key.
+    """The run of one seed's training. When it is whole it replaces any earlier one of its key, and
+    runs of other inputs are marked as such (tag ``glassnets.inputs``: current or earlier).
 
     params may be nested, ``{"training": {"epochs": 30}}`` is logged as ``training.epochs``; train
     is the arrays it learns from. While the block works, MLflow samples processor and memory once a
@@ -144,61 +159,82 @@ def training_run(key: RunKey, params: Mapping[str, Any], train: Arrays) -> Itera
     all threads) and ``train/peak_mib`` (of the process since its start). It ends FAILED on an
     exception, KILLED on a KeyboardInterrupt. Raises GlassnetsError when MLflow cannot be used.
     """
-    with (
-        experiment(key.dataset) as (client, uri, experiment_id),
-        _ending(_begin(client, experiment_id, key, params, train)) as run,
-    ):
-        monitor = SystemMetricsMonitor(run.run_id, sampling_interval=1, tracking_uri=uri)
-        monitor.start()
-        wall, cpu = time.perf_counter(), time.process_time()
-        try:
-            yield run
-        finally:
-            monitor.finish()
-        run.log_metrics(
-            {
-                "train/wall_seconds": time.perf_counter() - wall,
-                "train/cpu_seconds": time.process_time() - cpu,
-                "train/peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-            }
-        )
-        _settle(run, key)
+    with experiment(key.dataset) as (client, uri, experiment_id):
+        with _ending(_begin(client, experiment_id, key, params, train)) as run:
+            monitor = SystemMetricsMonitor(run.run_id, sampling_interval=1, tracking_uri=uri)
+            monitor.start()
+            wall, cpu = time.perf_counter(), time.process_time()
+            try:
+                yield run
+            finally:
+                monitor.finish()
+            run.log_metrics(
+                {
+                    "train/wall_seconds": time.perf_counter() - wall,
+                    "train/cpu_seconds": time.process_time() - cpu,
+                    "train/peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                }
+            )
+            client.set_tag(run.run_id, TRAINED, "true")
+        _settle(client, experiment_id, key)
 
 
 @contextmanager
-def reopened_run(
-    key: RunKey, params: Mapping[str, Any], train: Arrays, history: pd.DataFrame, model: Any
-) -> Iterator[Run]:
+def reopened_run(key: RunKey, trained: Callable[[], Trained]) -> Iterator[Run]:
     """The run that training made, opened again by a later stage.
 
-    Where there is none (DVC had the weights in its cache), one is made of the parameters, the
-    history (columns epoch, loss, accuracy, val_loss, val_accuracy) and the model.
-    Raises GlassnetsError when MLflow cannot be used.
+    Where there is none (DVC had the weights in its cache), or it lacks something, one is made of
+    what training left. Raises GlassnetsError when MLflow cannot be used.
     """
     with experiment(key.dataset) as (client, _, experiment_id):
-        if found := run_id(client, experiment_id, key):
-            client.update_run(found, status="RUNNING")
-            client.set_tag(found, PROCESS, _process(os.getpid()))
-            with _ending(Run(client, experiment_id, found)) as run:
+        if found := whole_run(client, experiment_id, key):
+            run_id = found.info.run_id
+            client.update_run(run_id, status="RUNNING")
+            client.set_tag(run_id, PROCESS, _process(os.getpid()))
+            with _ending(Run(client, experiment_id, run_id)) as run:
                 yield run
-            return
-        with _ending(_begin(client, experiment_id, key, params, train)) as run:
-            for row in history.to_dict("records"):
-                run.log_epoch(int(row.pop("epoch")), {str(name): row[name] for name in row})
-            run.log_model(model, train["images"])
-            _settle(run, key)
-            yield run
+        else:
+            left = trained()
+            with _ending(_begin(client, experiment_id, key, left.params, left.train)) as run:
+                for row in left.history.to_dict("records"):
+                    run.log_epoch(int(row.pop("epoch")), {str(name): row[name] for name in row})
+                run.log_model(left.model, left.train["images"])
+                client.set_tag(run.run_id, TRAINED, "true")
+                yield run
+        _settle(client, experiment_id, key)
 
 
-def run_id(client: mlflow.MlflowClient, experiment_id: str, key: RunKey) -> str | None:
-    """The run that training made of this key; None where there is none."""
-    found = _find(client, experiment_id, key)
-    trained = [run.info.run_id for run in found if TRAINED in run.data.tags]
-    return trained[0] if trained else None
+def whole_run(client: mlflow.MlflowClient, experiment_id: str, key: RunKey) -> entities.Run | None:
+    """The run of this key that has all of its training; None where there is none."""
+    whole = [
+        run
+        for run in _find(client, experiment_id, key)
+        if TRAINED in run.data.tags and not lacks(client, run)
+    ]
+    return max(whole, key=_ended, default=None)
 
 
-def stage_hash(dataset: str, family: str) -> str:
-    """DVC's own key of all that train@dataset-family reads: command, dependencies, parameters.
+def disown(client: mlflow.MlflowClient, run: entities.Run) -> None:
+    """Takes from a run that it is the one of its key: the next `reopened_run` makes another."""
+    client.delete_tag(run.info.run_id, TRAINED)
+
+
+def lacks(client: mlflow.MlflowClient, run: entities.Run) -> list[str]:
+    """What of its training a run has not, in words."""
+    lacking = [name for name in CURVES if name not in run.data.metrics]
+    if not run.data.params:
+        lacking.append("its parameters")
+    models = client.search_logged_models(
+        [run.info.experiment_id], f"source_run_id = '{run.info.run_id}'"
+    )
+    if not any(model.name == "model" and model.status == "READY" for model in models):
+        lacking.append("its model")
+    return lacking
+
+
+def stage_hash(dataset: str, family: str, locked: bool = False) -> str:
+    """DVC's own key of all that train@dataset-family reads: command, dependencies, parameters, as
+    they are now or, locked, as dvc.lock has them.
 
     It names the folder of the stage's result in DVC's run cache, ``.dvc/cache/runs/xx/<key>``.
     Raises GlassnetsError when dvc.yaml has no such stage or the project is no DVC repository.
@@ -211,9 +247,10 @@ def stage_hash(dataset: str, family: str) -> str:
     try:
         with closing(Repo(str(artefacts.root()))) as repo:
             (stage,) = repo.stage.collect(_train_stage(dataset, family))
-            # Into this object alone: no file is written, no lock is needed. What `dvc repro
-            # --allow-missing` left away keeps its hash from dvc.lock.
-            stage.save_deps(allow_missing=True)
+            if not locked:
+                # Into this object alone: no file is written, no lock is needed. What `dvc repro
+                # --allow-missing` left away keeps its hash from dvc.lock.
+                stage.save_deps(allow_missing=True)
             return str(_get_cache_hash(to_single_stage_lockfile(stage), key=True))
     except DvcException as error:
         name = _train_stage(dataset, family)
@@ -278,23 +315,39 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def runs(
+    client: mlflow.MlflowClient, experiment_id: str, tags: Mapping[str, str]
+) -> list[entities.Run]:
+    """The runs that have all of these tags, whatever their status."""
+    query = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+    found, page = [], None
+    while page is None or page.token:
+        page = client.search_runs([experiment_id], query, page_token=page and page.token)
+        found += page
+    return found
+
+
 def _find(client: mlflow.MlflowClient, experiment_id: str, key: RunKey) -> list[entities.Run]:
-    """Runs of this key, newest first, without those that another process is writing just now."""
-    query = " and ".join(f"tags.`{name}` = '{value}'" for name, value in key.tags().items())
-    found = client.search_runs([experiment_id], query, order_by=["attributes.start_time DESC"])
+    """Runs of this key, without those that another process is writing just now."""
+    found = runs(client, experiment_id, key.tags())
     return [run for run in found if not _at_work_elsewhere(run)]
 
 
 def _at_work_elsewhere(run: entities.Run) -> bool:
-    """Whether a process of this machine has the run open. What a kill left RUNNING is not."""
+    """Whether another process has the run open. What a kill left RUNNING is not; of another
+    machine's that cannot be known, so it is let be for a day."""
     process = run.data.tags.get(PROCESS, "")
-    pid = int(process.split("/")[1]) if process else os.getpid()
-    return (
-        run.info.status == "RUNNING"
-        and pid != os.getpid()
-        and psutil.pid_exists(pid)
-        and process == _process(pid)
-    )
+    if run.info.status != "RUNNING" or not process:
+        return False
+    machine, pid, _ = process.rsplit("/", 2)
+    if machine != platform.node():
+        return bool(time.time() * 1000 - run.info.start_time < ABANDONED)
+    return pid != str(os.getpid()) and psutil.pid_exists(int(pid)) and process == _process(int(pid))
+
+
+def _ended(run: entities.Run) -> tuple[int, str]:
+    """Greatest of the run that ended last: the same one, whoever asks."""
+    return run.info.end_time or 0, run.info.run_id
 
 
 def _process(pid: int) -> str:
@@ -342,16 +395,48 @@ def _ending(run: Run) -> Iterator[Run]:
     run.client.set_terminated(run.run_id, "FINISHED")
 
 
-def _settle(run: Run, key: RunKey) -> None:
-    """Curves and model are whole: the run takes the place of all others of its key."""
-    client = run.client
-    client.set_tag(run.run_id, TRAINED, "true")
-    for other in _find(client, run.experiment_id, key):
-        if other.info.run_id != run.run_id:
-            models = f"source_run_id = '{other.info.run_id}'"
-            for model in client.search_logged_models([run.experiment_id], models):
-                client.delete_logged_model(model.model_id)
-            client.delete_run(other.info.run_id)
+def _settle(client: mlflow.MlflowClient, experiment_id: str, key: RunKey) -> None:
+    """The run that was trained and ended last takes the place of all others of its key.
+
+    Whoever ends last sees all others, so two processes that tell the same at once leave one run.
+    """
+    found = _find(client, experiment_id, key)
+    trained = [run for run in found if TRAINED in run.data.tags]
+    kept = max(trained, key=_ended, default=None)
+    for other in found:
+        if kept is not None and other.info.run_id != kept.info.run_id:
+            _delete(client, other)
+    mark(client, experiment_id, key)
+
+
+def mark(client: mlflow.MlflowClient, experiment_id: str, key: RunKey) -> None:
+    """Says of every run of the cell whether it is of the current inputs, the key's, or of earlier
+    ones."""
+    cell = {"glassnets.dataset": key.dataset, "glassnets.family": key.family}
+    for run in runs(client, experiment_id, cell):
+        current = run.data.tags.get("dvc.stage_hash") == key.stage_hash
+        said = "current" if current else "earlier"
+        if run.data.tags.get(INPUTS) != said:
+            with _unless_gone():
+                client.set_tag(run.info.run_id, INPUTS, said)
+
+
+def _delete(client: mlflow.MlflowClient, run: entities.Run) -> None:
+    models = f"source_run_id = '{run.info.run_id}'"
+    with _unless_gone():
+        for model in client.search_logged_models([run.info.experiment_id], models):
+            client.delete_logged_model(model.model_id)
+        client.delete_run(run.info.run_id)
+
+
+@contextmanager
+def _unless_gone() -> Iterator[None]:
+    """Another process may delete the same just now."""
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
 
 
 def _git_tags() -> dict[str, str]:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,13 @@ class Clone:
 
     def __init__(self, folder: Path):
         self.folder = folder
+        self.asked_outside = folder.parent / "asked-outside.txt"  # see watch/sitecustomize.py
         # A proxy nobody listens at: no test of a pipeline reaches outside this machine.
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "DVC"))},
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "PYTHONPATH": str(folder / "src"),
+            "PYTHONPATH": f"{folder / 'src'}:{Path(__file__).parent / 'watch'}",
+            "GLASSNETS_WATCH": str(self.asked_outside),
             "https_proxy": "http://127.0.0.1:9",
             "http_proxy": "http://127.0.0.1:9",
             "no_proxy": "127.0.0.1,localhost",
@@ -87,6 +90,12 @@ class Clone:
         trust["label_randomization"]["images"] = 4
         trust["label_randomization"]["memorising"].update(images=30, accuracy=0.5)
 
+    def outside(self) -> list[str]:
+        """What asked outside of this machine: address and command, a line each, but for MNIST's
+        files where a person has put none."""
+        asked = self.asked_outside.read_text() if self.asked_outside.exists() else ""
+        return [line for line in asked.splitlines() if "glassnets.stages.fetch mnist" not in line]
+
     def partials(self) -> list[Path]:
         return [
             p
@@ -108,8 +117,11 @@ def tiny(content) -> None:
 
 
 @pytest.fixture(scope="session")
-def clone(tmp_path_factory) -> Clone:
-    """The working tree as it is, without what is ignored, committed anew, the pipeline run once."""
+def clone(tmp_path_factory) -> Iterator[Clone]:
+    """The working tree as it is, without what is ignored, committed anew, the pipeline run once.
+
+    At the end nothing that ran in it may have asked anything outside of this machine.
+    """
     folder = tmp_path_factory.mktemp("clone") / "project"
     copy_project(artefacts.root(), folder)
     made = Clone(folder)
@@ -120,4 +132,5 @@ def clone(tmp_path_factory) -> Clone:
     made.first_output = made.run("dvc", "repro", "compare@digits")
     made.run("git", "add", "--all")
     made.run("git", "commit", "--quiet", "--message", "tiny results")
-    return made
+    yield made
+    assert made.outside() == []

@@ -1,7 +1,9 @@
 """What a person, a disk or another process does to a project: a clear message, never a wrong result
 taken for a right one, and one `dvc repro` repairs."""
 
+import random
 import shutil
+import time
 
 import pytest
 
@@ -86,6 +88,56 @@ def test_a_full_disk_leaves_nothing_half_written(clone):
     assert clone.partials() == []
 
 
+@pytest.mark.parametrize(
+    ("stage", "seconds", "kills"),
+    [
+        ("fetch@digits", 6, 3),
+        ("preprocess@digits", 6, 3),
+        ("plant@planted", 6, 3),
+        ("panel@digits", 8, 3),
+        ("train@digits-cnn", 14, 10),
+        ("evaluate@digits-lstm", 12, 4),
+        ("explain@digits-feedforward", 20, 4),
+        ("compare@digits", 16, 4),
+    ],
+)
+def test_kills_leave_no_trace(clone, stage, seconds, kills):
+    """Each at a moment between DVC's start and about where the stage ends."""
+    moments = random.Random(stage)
+    for _ in range(kills):
+        process = clone.start("dvc", "repro", "--force", "--single-item", stage)
+        time.sleep(moments.uniform(0.5, seconds))
+        clone.kill(process)
+    clone.run("dvc", "repro", stage)
+    clone.run(*REPRO)
+    assert clone.partials() == []
+    clone.run("python", "-m", "glassnets.mirror", "digits")  # of what DVC had in its cache
+    clone.run("python", "-m", "glassnets.verify", "--only", "runs", "--dataset", "digits")
+
+
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="util-linux is not installed")
+def test_without_write_permission_nothing_is_lost(clone):
+    """As somebody whom permissions bind: root is not, by nature."""
+    folder = clone.folder / "results" / "digits" / "cnn"
+    right = {path.name: path.read_bytes() for path in folder.iterdir()}
+    bound = ("setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override")
+    folder.chmod(0o555)
+    try:
+        process = clone.start(*bound, "python", "-m", "glassnets.stages.evaluate", "digits", "cnn")
+        output, _ = process.communicate(timeout=300)
+        assert process.returncode == 1, output
+        assert "error: Permission denied: " in output
+        assert "Traceback" not in output
+        process = clone.start(*bound, "dvc", "repro", "--force", "-s", "evaluate@digits-cnn")
+        output, _ = process.communicate(timeout=300)
+        assert process.returncode not in (0, None)
+        assert "ermission denied" in output
+        assert "Traceback" not in output
+    finally:
+        folder.chmod(0o755)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == right
+
+
 def test_two_pipelines_at_once_make_what_one_makes(clone):
     """The later one waits, or says that it cannot; neither makes anything else."""
     cells = [clone.start("dvc", "repro", "--force", "--single-item", "evaluate@digits-cnn")]
@@ -119,5 +171,7 @@ def test_a_fresh_clone_pulls_all_and_computes_nothing(clone, tmp_path):
     output = clone.run(*here)
     assert "up to date" in output
     assert "Running stage" not in output
+    told = clone.run("bash", "-c", f"cd {other} && python -m glassnets.mirror digits")
+    assert told == "digits: 8 runs in MLflow, 8 of them told just now\n"
     report = other / "results" / "digits" / "report.html"
     assert report.read_bytes() == (clone.folder / "results/digits/report.html").read_bytes()

@@ -9,6 +9,7 @@ import time
 from contextlib import contextmanager
 
 import numpy as np
+import psutil
 import pytest
 import requests
 from PIL import Image
@@ -34,7 +35,12 @@ def make(target):
 def test_every_command_is_one_that_something_runs():
     others = {"make run", "make test", "make run DATASET=mnist", "make ui", EXPLAIN}
     others |= {"make demo", "make demo DATASET=mnist", "make serve DATASET=digits FAMILY=cnn"}
-    others |= {"make verify", "make verify DATASET=mnist", "source .venv/bin/activate"}
+    others |= {
+        "make track",
+        "make verify",
+        "make verify DATASET=mnist",
+        "source .venv/bin/activate",
+    }
     assert {line for line in COMMANDS if not line.startswith("dvc ")} == others
     ci = (artefacts.root() / ".ci" / "run").read_text().splitlines()
     assert {"make run", "make test"} <= set(ci)
@@ -57,10 +63,23 @@ def test_make_run_shows_the_table_and_the_way_on(clone):
     assert (clone.folder / "results" / "digits" / "report.html").is_file()
 
 
+def test_make_track_tells_of_all_that_is_here(clone):
+    output = clone.run(*make("track DATASET=digits"))
+    assert output.splitlines()[-1].startswith("digits: 8 runs in MLflow")
+
+
 def test_make_help_lists_the_targets(clone):
     output = clone.run(*make("help"))
     for target in ("run", "test", "ui", "lock"):
         assert re.search(rf"^{target} ", output, re.MULTILINE)
+
+
+def listening(pid):
+    """Addresses at which a process, or one that it started, listens."""
+    process = psutil.Process(pid)
+    family = [process, *process.children(recursive=True)]
+    connections = [c for member in family for c in member.net_connections("inet")]
+    return {c.laddr.ip for c in connections if c.status == psutil.CONN_LISTEN}
 
 
 @contextmanager
@@ -78,6 +97,7 @@ def started(clone, target):
                 break
             except requests.ConnectionError:
                 assert server.poll() is None, server.stdout.read()
+        assert listening(server.pid) == {"127.0.0.1"}
         yield f"http://127.0.0.1:{port}"
     finally:
         clone.kill(server)

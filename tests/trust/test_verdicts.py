@@ -76,18 +76,18 @@ def test_the_mean_is_of_what_is_defined_in_all_seeds():
 def test_a_constant_has_no_width_and_unequal_numbers_of_nan_give_it_none():
     values = np.array([[4.0, NAN, 4, NAN], [NAN, NAN, 4, 4]])
     found = summaries({"m": {"f": values}}, evaluation())["m"]["f"]
-    assert found == {"mean": 4, "ci_low": 4, "ci_high": 4}
+    assert found == {"mean": 4, "ci_low": 4, "ci_high": 4, "by_seed": [4, 4]}
 
 
 def test_the_interval_of_two_images_is_their_extremes():
     # Both draws are the lower with probability ¼, far above the tail, and the higher likewise.
     found = summaries({"m": {"f": np.array([[0.0, 1]])}}, evaluation())["m"]["f"]
-    assert found == {"mean": 0.5, "ci_low": 0, "ci_high": 1}
+    assert found == {"mean": 0.5, "ci_low": 0, "ci_high": 1, "by_seed": [0.5]}
 
 
 def test_seeds_are_resampled_too():
     found = summaries({"m": {"f": np.repeat([[0.0], [1]], 50, axis=1)}}, evaluation())["m"]["f"]
-    assert found == {"mean": 0.5, "ci_low": 0, "ci_high": 1}
+    assert found == {"mean": 0.5, "ci_low": 0, "ci_high": 1, "by_seed": [0, 1]}
 
 
 def test_the_interval_narrows_as_theory_says():
@@ -101,7 +101,13 @@ def test_the_interval_narrows_as_theory_says():
 def test_a_resample_without_a_defined_score_does_not_count():
     # Of resamples of three images, (⅔)³ miss the only one that is defined.
     found = summaries({"m": {"f": np.array([[7.0, NAN, NAN]])}}, evaluation())["m"]["f"]
-    assert found == {"mean": 7, "ci_low": 7, "ci_high": 7}
+    assert found == {"mean": 7, "ci_low": 7, "ci_high": 7, "by_seed": [7]}
+
+
+def test_a_seed_without_a_defined_score_has_none():
+    found = summaries({"m": {"f": np.array([[1.0, NAN, 2], [NAN] * 3, [4, 4, 4]])}}, evaluation())
+    assert found["m"]["f"]["by_seed"] == [1.5, None, 4]
+    assert found["m"]["f"]["mean"] == 3
 
 
 def test_curves_and_figures_of_no_image_are_left_out():
@@ -114,8 +120,8 @@ def test_all_methods_and_figures_share_their_draws():
     one = summaries({"m": {"f": values}}, evaluation())["m"]["f"]
     both = summaries({"x": {"g": values + 1, "f": values}, "m": {"f": values}}, evaluation())
     assert both["m"]["f"] == both["x"]["f"] == one
-    for end, value in both["x"]["g"].items():
-        assert value == pytest.approx(one[end] + 1)
+    for end in ("mean", "ci_low", "ci_high"):
+        assert both["x"]["g"][end] == pytest.approx(one[end] + 1)
 
 
 def test_another_random_state_gives_another_interval():

@@ -96,7 +96,8 @@ def _registered(client: mlflow.MlflowClient, experiment_id: str, best: Best, tra
             return f"{best.name}: version {known.version} is the {ALIAS} already (seed {best.seed})"
         stage_hash = tracking.stage_hash(best.dataset, best.family)
         key = tracking.RunKey(best.dataset, best.family, best.seed, stage_hash)
-        run_id = tracking.run_id(client, experiment_id, key)
+        run = tracking.whole_run(client, experiment_id, key)
+        run_id = run.info.run_id if run else None
         logged = client.create_logged_model(experiment_id, ALIAS, run_id)
         folder = f"{temporary}/model"
         _save(folder, network, logged, train)

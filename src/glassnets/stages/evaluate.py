@@ -4,27 +4,27 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from glassnets import artefacts, evaluation, families, runtime, tracking
+from glassnets import artefacts, evaluation, families, runtime
+from glassnets.mirror import cell
+from glassnets.mirror.evaluation import EvaluatedCell
 from glassnets.params import Params
-from glassnets.report import seed as pictures
 from glassnets.stages.command import run_cell
 
 
 def evaluate(params: Params, dataset: str, family: str) -> None:
     """Judges every seed of a cell on the test part, with intervals over images and seeds."""
-    cell, seeds = params.dataset(dataset).family(family), params.dataset(dataset).seeds
+    data = params.dataset(dataset)
+    seeds = data.seeds
     train = artefacts.load_arrays(artefacts.part(dataset, "train"))
     test = artefacts.load_arrays(artefacts.part(dataset, "test"))
     results = artefacts.results(dataset, family)
-    histories = artefacts.load_table(results / "history.csv").groupby("seed")
-    stage_hash = tracking.stage_hash(dataset, family)
+    keys = cell.keys(params, dataset, family)
     labels = test["labels"].astype(np.int64)
     bins = params.evaluation.calibration_bins
 
     runtime.start_tensorflow(params.runtime)
-    model, _ = families.build(
-        family, cell.network, train["images"].shape[1:], params.dataset(dataset).classes
-    )
+    network = data.family(family).network
+    model, _ = families.build(family, network, data.image_shape, data.classes)
     each, train_accuracy = [], []
     for seed in tqdm(seeds, desc="predicting", unit="seed", disable=None):
         artefacts.load_weights(model, artefacts.weights(dataset, family, seed))
@@ -50,18 +50,6 @@ def evaluate(params: Params, dataset: str, family: str) -> None:
         for seed, p in zip(seeds, probabilities, strict=True)
     )
 
-    for i, seed in enumerate(tqdm(seeds, desc="logging", unit="seed", disable=None)):
-        artefacts.load_weights(model, artefacts.weights(dataset, family, seed))
-        key = tracking.RunKey(dataset, family, seed, stage_hash)
-        history = histories.get_group(seed).drop(columns="seed")
-        with tracking.reopened_run(key, cell.model_dump(), train, history, model) as run:
-            run.log_metrics({f"test/{name}": m["by_seed"][i] for name, m in metrics.items()})
-            title, p = f"{family} on {dataset}, seed {seed}", probabilities[i]
-            matrix = pictures.confusion_matrix(labels, p.argmax(axis=1), title)
-            run.log_figure(matrix, "confusion_matrix")
-            table = evaluation.reliability(labels, p, bins)
-            run.log_figure(pictures.reliability(table, title), "reliability")
-
     pooled = np.tile(labels, len(seeds)), np.concatenate(each)
     tables = {
         "predictions.csv": predictions,
@@ -74,6 +62,10 @@ def evaluate(params: Params, dataset: str, family: str) -> None:
         artefacts.save_json(metrics_json, metrics)
         for path, table in zip(csvs, tables.values(), strict=True):
             artefacts.save_table(path, table)
+    judged = EvaluatedCell(f"{family} on {dataset}", metrics, predictions, bins)
+    for key in tqdm(keys, desc="logging", unit="seed", disable=None):
+        with cell.reopened_run(params, key) as run:
+            judged.log(run, key.seed)
     accuracy = metrics["accuracy"]
     print(
         f"test accuracy {accuracy['mean']:.4f}, {params.evaluation.confidence_level:.0%} interval "

@@ -10,12 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from glassnets import artefacts, families, runtime, tracking
+from glassnets import artefacts, families, runtime
 from glassnets.artefacts import Arrays
 from glassnets.explanations import CONTROLS, METHODS, Explained
 from glassnets.explanations.network import Floats
+from glassnets.mirror import cell
+from glassnets.mirror.explanation import ExplainedCell
 from glassnets.params import Dataset, Evaluation, Explanations, Params
-from glassnets.report import attributions, drawing, leaderboards
+from glassnets.report import drawing, leaderboards
 from glassnets.stages.command import run_cell
 from glassnets.trust import METRICS, Judged, Scores, verdicts
 from glassnets.trust.localization import intervention
@@ -43,7 +45,7 @@ def explain(params: Params, dataset: str, family: str) -> None:
     test = artefacts.load_arrays(artefacts.part(dataset, "test"))
     panel = artefacts.load_table(artefacts.results(dataset) / "panel.csv")
     shown = _rows(test, panel["index"])
-    stage_hash = tracking.stage_hash(dataset, family)
+    keys = cell.keys(params, dataset, family)
 
     runtime.start_tensorflow(params.runtime)
     memorised, known = _memorised(data, family, train)
@@ -55,7 +57,6 @@ def explain(params: Params, dataset: str, family: str) -> None:
 
     scores = _stacked([each.scores for each in found])
     leaderboard = verdicts.leaderboard(scores, CONTROLS, settings.max_correlation, evaluation)
-    curves = _curves(scores)
     summary: dict[str, Any] = {
         "methods": int((~leaderboard["control"]).sum()),
         "passing": int(leaderboard["passes"].sum()),
@@ -72,48 +73,26 @@ def explain(params: Params, dataset: str, family: str) -> None:
         **({"evidence": shown["evidence"]} if "evidence" in shown else {}),
         **{name: np.stack([each.maps[name] for each in found]) for name in found[0].maps},
     }
-    galleries = [
-        _gallery(shown, each, leaderboard, f"{family} on {dataset}, seed {seed}")
-        for seed, each in zip(data.seeds, found, strict=True)
-    ]
-    chart = leaderboards.chart(leaderboard, f"{family} on {dataset}")
-
-    histories = artefacts.load_table(results / "history.csv").groupby("seed")
-    everywhere = {"leaderboard": chart} | {
-        f"curves_{removed}": leaderboards.curves(
-            curves, removed, leaderboard, f"{family} on {dataset}, all seeds, removed: {removed}"
-        )
-        for removed in curves["baseline"].unique()
-    }
-    for i, seed in enumerate(tqdm(data.seeds, desc="logging", unit="seed", disable=None)):
-        artefacts.load_weights(model, weights[seed])
-        key = tracking.RunKey(dataset, family, seed, stage_hash)
-        history = histories.get_group(seed).drop(columns="seed")
-        own = verdicts.summaries(_stacked([found[i].scores]), evaluation)
-        with tracking.reopened_run(
-            key, data.family(family).model_dump(), train, history, model
-        ) as run:
-            run.log_metrics(
-                {
-                    f"trust/{method}/{figure}": values["mean"]
-                    for method, figures in own.items()
-                    for figure, values in figures.items()
-                }
-            )
-            run.log_table(leaderboard, "leaderboard")
-            for name, picture in ({"gallery": galleries[i]} | everywhere).items():
-                run.log_figure(picture, name)
-
+    judged = ExplainedCell(
+        f"{family} on {dataset}",
+        verdicts.summaries(scores, evaluation),
+        leaderboard,
+        _curves(scores),
+        arrays,
+    )
     names = ("explanations.npz", "trust.json", "explanations.json", "leaderboard.csv", "curves.csv")
-    pictures = {"gallery.png": galleries[0], "leaderboard.png": chart}
+    pictures = {"gallery.png": judged.gallery(data.seeds[0]), "leaderboard.png": judged.chart}
     with artefacts.replacing(*(results / name for name in (*names, *pictures))) as paths:
-        artefacts.save_arrays(paths[0], arrays)
-        artefacts.save_json(paths[1], verdicts.summaries(scores, evaluation))
+        artefacts.save_arrays(paths[0], judged.arrays)
+        artefacts.save_json(paths[1], judged.trust)
         artefacts.save_json(paths[2], summary)
-        artefacts.save_table(paths[3], leaderboard)
-        artefacts.save_table(paths[4], curves)
+        artefacts.save_table(paths[3], judged.leaderboard)
+        artefacts.save_table(paths[4], judged.curves)
         for path, picture in zip(paths[5:], pictures.values(), strict=True):
             path.write_bytes(drawing.png(picture))
+    for key in tqdm(keys, desc="logging", unit="seed", disable=None):
+        with cell.reopened_run(params, key) as run:
+            judged.log(run, key.seed)
     passing = str(summary["passing"]) if summary["passing"] else "none"
     print(
         f"{passing} of {summary['methods']} methods pass; the best is "
@@ -188,20 +167,6 @@ def _found(
                 bar.update()
             found.append(Found(answers, maps, scores, followed))
     return found
-
-
-def _gallery(shown: Arrays, found: Found, leaderboard: pd.DataFrame, title: str) -> Any:
-    """The first twelve images of the panel and their maps."""
-    first = slice(12)
-    return attributions.gallery(
-        shown["images"][first],
-        {name: maps[first] for name, maps in found.maps.items()},
-        shown["labels"][first],
-        found.answers[first],
-        leaderboard,
-        title,
-        shown["evidence"][first] if "evidence" in shown else None,
-    )
 
 
 def _rows(part: Arrays, index: pd.Series) -> Arrays:

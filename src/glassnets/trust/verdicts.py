@@ -8,6 +8,7 @@ may stand among them and are passed over.
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,8 @@ from glassnets.params import Evaluation
 from glassnets.trust.metric import Values
 
 Scores = Mapping[str, Mapping[str, Values]]
-Summaries = dict[str, dict[str, dict[str, float]]]
+Summary = dict[str, Any]  # of a figure: see `summaries`
+Summaries = dict[str, dict[str, Summary]]  # method → figure → its summary
 
 HEADLINE = "insertion_minus_deletion"  # ranks the methods; higher is better
 RELEVANCE_MASS = "relevance_mass"
@@ -45,10 +47,10 @@ SHAPE_SURVIVES = "shape survives randomization"  # warns, and fails nothing
 def summaries(scores: Scores, evaluation: Evaluation) -> Summaries:
     """Each figure's ``mean``, and ``ci_low`` and ``ci_high`` by the percentile bootstrap (Efron &
     Tibshirani 1993, ch. 13), images and seeds drawn with replacement, the same draws for every
-    method and figure.
+    method and figure; and the mean ``by_seed``.
 
     The mean is over all defined scores of all seeds. A figure that is defined for no image is
-    left out; a resample without a defined score does not count.
+    left out; a resample without a defined score does not count; a seed without one has None.
     """
     return {
         method: {
@@ -73,10 +75,10 @@ def beats(
     difference = scores[method][figure] - scores[control][figure]
     if np.isnan(difference).all():
         return None
-    return _summary(difference, evaluation)["ci_low"] > 0
+    return bool(_summary(difference, evaluation)["ci_low"] > 0)
 
 
-def _summary(values: Values, evaluation: Evaluation) -> dict[str, float]:
+def _summary(values: Values, evaluation: Evaluation) -> Summary:
     """Of values (seeds, n), not all of them NaN."""
     of_seed, of_image = _draws(
         *values.shape, evaluation.bootstrap_resamples, evaluation.random_state
@@ -89,7 +91,13 @@ def _summary(values: Values, evaluation: Evaluation) -> dict[str, float]:
     drawn = count > 0
     tail = (1 - evaluation.confidence_level) / 2
     low, high = np.quantile(total[drawn] / count[drawn], [tail, 1 - tail])
-    return {"mean": _mean(values), "ci_low": float(low), "ci_high": float(high)}
+    by_seed = [None if np.isnan(mean := _mean(row)) else mean for row in values]
+    return {
+        "mean": _mean(values),
+        "ci_low": float(low),
+        "ci_high": float(high),
+        "by_seed": by_seed,
+    }
 
 
 @lru_cache(maxsize=4)
