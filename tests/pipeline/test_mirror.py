@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -170,7 +171,9 @@ def postgres(tmp_path_factory):
     folder, port = tmp_path_factory.mktemp("postgres"), free_port()
     as_other = []
     if os.getuid() == 0:  # PostgreSQL refuses to run as root
-        for path in (folder, *folder.parents[:2]):
+        for path in (folder, *folder.parents):
+            if path == Path(tempfile.gettempdir()):
+                break
             path.chmod(0o711)
         shutil.chown(folder, "postgres")
         as_other = ["runuser", "-u", "postgres", "--"]

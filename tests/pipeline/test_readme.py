@@ -3,7 +3,6 @@
 
 import ast
 import re
-import shutil
 import socket
 import time
 from contextlib import contextmanager
@@ -23,7 +22,6 @@ BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
 [ASK] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 LINES = [line.split("#")[0].strip() for block in BLOCKS for line in block.splitlines()]
 COMMANDS = [line for line in LINES if line]
-MNIST = artefacts.external("mnist")
 [EXPLAIN] = [line for line in COMMANDS if line.startswith("python -m glassnets.explain ")]
 
 
@@ -134,25 +132,3 @@ def test_a_picture_is_explained(clone):
         assert figure.width > 500
     for made in clone.folder.glob("my-digit*.png"):
         made.unlink()
-
-
-@pytest.mark.skipif(
-    not MNIST.exists(), reason=f"MNIST's files are not in {MNIST}, so its pipeline is not run"
-)
-def test_make_run_for_mnist(clone):
-    shutil.copytree(MNIST, clone.folder / "data" / "external" / "mnist")
-
-    def edit(content):
-        mnist = content["mnist"]
-        mnist["max_images"] = 1000
-        mnist["seeds"] = [0, 1]
-        for family in ("feedforward", "lstm", "cnn", "attention"):
-            mnist[family]["training"].update(epochs=1, warmup_epochs=0)
-        clone.quick(mnist["explanations"])
-
-    clone.edit_params(edit)
-    output = clone.run(*make("run DATASET=mnist"))
-    clone.run("git", "checkout", "--quiet", ".")
-    assert "mnist: 70000 images, hashes as pinned" in output
-    assert "of the first 1,000 images" in output
-    assert "| feedforward |" in output
