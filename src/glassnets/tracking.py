@@ -298,7 +298,12 @@ def _experiment_id(client: mlflow.MlflowClient, dataset: str, artifacts: Path | 
     if found is None:
         # A server knows where artifacts go; without one they lie beside the database.
         location = None if artifacts is None else (artifacts / name).as_uri()
-        return str(client.create_experiment(name, artifact_location=location))
+        try:
+            return str(client.create_experiment(name, artifact_location=location))
+        except MlflowException:
+            found = client.get_experiment_by_name(name)
+            if found is None:  # else another process has just made it
+                raise
     if found.lifecycle_stage == entities.LifecycleStage.DELETED:
         client.restore_experiment(found.experiment_id)
     return str(found.experiment_id)
