@@ -12,9 +12,7 @@ from tqdm import tqdm
 
 from glassnets import artefacts, params, registry, tracking
 from glassnets.errors import GlassnetsError, ParameterError, in_one_line
-from glassnets.mirror import cell
-from glassnets.mirror.evaluation import EvaluatedCell
-from glassnets.mirror.explanation import ExplainedCell
+from glassnets.mirror import cell, judged
 from glassnets.params import Params
 
 
@@ -28,12 +26,9 @@ def mirror(loaded: Params, dataset: str) -> str:
     _be_fresh(dataset, data.families)
     told = 0
     for family in tqdm(data.families, desc=dataset, unit="cell", disable=None, leave=False):
-        judged = (
-            EvaluatedCell.read(dataset, family, loaded.evaluation.calibration_bins),
-            ExplainedCell.read(dataset, family),
-        )
+        parts = judged.read(loaded, dataset, family)
         keys = cell.keys(loaded, dataset, family)
-        told += sum(_tell(loaded, key, judged) for key in keys)
+        told += sum(_tell(loaded, key, parts) for key in keys)
         with tracking.experiment(dataset) as (client, _, experiment_id):
             tracking.mark(client, experiment_id, keys[0])
     runs = len(data.families) * len(data.seeds)
@@ -67,9 +62,7 @@ def _is_stale(stage: Any) -> bool:
     return stage.cmd_changed or any(entry.workspace_status() for entry in entries)
 
 
-def _tell(
-    loaded: Params, key: tracking.RunKey, judged: tuple[EvaluatedCell, ExplainedCell]
-) -> bool:
+def _tell(loaded: Params, key: tracking.RunKey, parts: judged.Judged) -> bool:
     """Whether there was anything to tell of a seed."""
     with tracking.experiment(key.dataset) as (client, _, experiment_id):
         run = tracking.whole_run(client, experiment_id, key)
@@ -78,7 +71,7 @@ def _tell(
             run = None
         alone = len(tracking.runs(client, experiment_id, key.tags())) == 1
     logged = run.data.metrics if run else {}
-    lacking = [part for part in judged if cell.differing(part.figures(key.seed), logged)]
+    lacking = [part for part in parts if cell.differing(part.figures(key.seed), logged)]
     if run and alone and run.info.status == "FINISHED" and not lacking:
         return False
     with cell.reopened_run(loaded, key) as reopened:

@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from glassnets import artefacts, params, tracking
-from glassnets.mirror import cell
-from glassnets.mirror.evaluation import EvaluatedCell
-from glassnets.mirror.explanation import ExplainedCell
+from glassnets.mirror import cell, judged
 from glassnets.verify.outcome import Outcome
 
 
@@ -32,14 +30,11 @@ def runs(datasets: Sequence[str]) -> Outcome:
                 found = tracking.runs(client, experiment_id, tags)
                 seen += len(found)
                 faults += _miscounted(f"{dataset}, {family}", data.seeds, found)
-                judged = (
-                    EvaluatedCell.read(dataset, family, loaded.evaluation.calibration_bins),
-                    ExplainedCell.read(dataset, family),
-                )
+                parts = judged.read(loaded, dataset, family)
                 faults += [
                     f"{run.info.run_name} of {dataset}: {fault}"
                     for run in found
-                    for fault in _faults(client, run, judged)
+                    for fault in _faults(client, run, parts)
                 ]
     said = f"{seen} runs"
     if elsewhere:
@@ -56,7 +51,7 @@ def _miscounted(of: str, seeds: tuple[int, ...], found: list[Any]) -> list[str]:
     ]
 
 
-def _faults(client: Any, run: Any, judged: tuple[EvaluatedCell, ExplainedCell]) -> list[str]:
+def _faults(client: Any, run: Any, parts: judged.Judged) -> list[str]:
     """What a run lacks or says otherwise than results/ do, a line each."""
     if lacking := tracking.lacks(client, run):
         return [f"lacks {', '.join(lacking)}"]
@@ -66,7 +61,7 @@ def _faults(client: Any, run: Any, judged: tuple[EvaluatedCell, ExplainedCell]) 
     dataset, family, seed = (tags[f"glassnets.{part}"] for part in ("dataset", "family", "seed"))
     key = tracking.RunKey(dataset, family, int(seed), tags["dvc.stage_hash"])
     expected = cell.last_epoch(key)
-    for part in judged:
+    for part in parts:
         expected |= part.figures(key.seed)
     other = cell.differing(expected, run.data.metrics)
     more = f" and {len(other) - 1} more" if len(other) > 1 else ""
