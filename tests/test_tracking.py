@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow.entities import ViewType
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import BAD_REQUEST
 
 from glassnets import tracking
 from glassnets.errors import GlassnetsError
@@ -421,6 +423,27 @@ def test_two_processes_may_begin_at_once_where_nothing_is_yet(bare):
     both = [python(bare, code.format(seed)) for seed in range(2)]
     assert [process.wait() for process in both] == [0, 0]
     assert [run.info.status for run in runs(bare)] == ["FINISHED"] * 2
+
+
+@pytest.mark.parametrize("asked", ["create_experiment", "log_inputs"])
+def test_a_server_told_of_the_same_at_the_same_moment_is_asked_again(bare, monkeypatch, asked):
+    """It looks, finds nothing, and is overtaken before it writes: its database refuses."""
+    told = getattr(mlflow.MlflowClient, asked)
+    tries = []
+
+    def overtaken(*arguments, **options):
+        tries.append(asked)
+        made = told(*arguments, **options)
+        if len(tries) == 1:
+            raise MlflowException("UniqueViolation", BAD_REQUEST)
+        return made
+
+    monkeypatch.setattr(mlflow.MlflowClient, asked, overtaken)
+    train()
+    (run,) = runs(bare)
+    assert run.info.status == "FINISHED"
+    assert len(run.inputs.dataset_inputs) == 1
+    assert tries == [asked] * (2 if asked == "log_inputs" else 1)
 
 
 def test_an_unreachable_server_is_named_with_the_way_forward(bare, monkeypatch):

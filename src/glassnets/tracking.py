@@ -42,6 +42,7 @@ from mlflow import entities
 from mlflow.data.sources import LocalArtifactDatasetSource
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
+from mlflow.protos.databricks_pb2 import BAD_REQUEST, ErrorCode
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 from mlflow.types import Schema, TensorSpec
 from mlflow.utils.credentials import get_default_host_creds
@@ -384,7 +385,13 @@ def _begin(
     )
     context = entities.InputTag("mlflow.data.context", "training")
     used = entities.DatasetInput(entities.Dataset(**dataset.to_dict()), [context])
-    client.log_inputs(run_id, [used])
+    try:
+        client.log_inputs(run_id, [used])
+    except MlflowException as error:
+        if error.error_code != ErrorCode.Name(BAD_REQUEST):
+            raise
+        # Another process told a server of the same images at the same moment; now they are known.
+        client.log_inputs(run_id, [used])
     return Run(client, experiment_id, run_id)
 
 

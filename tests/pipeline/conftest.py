@@ -22,7 +22,7 @@ class Clone:
         self.asked_outside = folder.parent / "asked-outside.txt"  # see watch/sitecustomize.py
         # A proxy nobody listens at: no test of a pipeline reaches outside this machine.
         self.environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "DVC"))},
+            **{k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "DVC", "MAKE"))},
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "PYTHONPATH": f"{folder / 'src'}:{Path(__file__).parent / 'watch'}",
             "GLASSNETS_WATCH": str(self.asked_outside),

@@ -6,6 +6,7 @@ import shutil
 import time
 
 import pytest
+from ruamel.yaml import YAML
 
 pytestmark = pytest.mark.slow
 REPRO = ("dvc", "repro", "compare@digits")
@@ -64,14 +65,30 @@ def test_a_damaged_file_of_the_cache_is_not_taken_for_whole(clone):
     assert raw.read_bytes() == right
 
 
-def test_a_truncated_lock_is_refused(clone):
+def test_a_lock_cut_within_a_word_is_refused(clone):
     lock = clone.folder / "dvc.lock"
     whole = lock.read_bytes()
-    lock.write_bytes(whole[: len(whole) // 2])
+    lock.write_bytes(whole[: whole.index(b"hash: md5", len(whole) // 2) + 3])
     output = clone.run(*REPRO, check=False)
     assert "dvc.lock" in output
     assert "Traceback" not in output
     assert "Running stage" not in output
+    clone.run("git", "checkout", "--quiet", "dvc.lock")
+
+
+def test_what_a_lock_cut_between_stages_lost_is_made_again(clone):
+    """It reads as a whole one that knows of fewer stages."""
+
+    def stages():
+        found = YAML(typ="safe").load(clone.lock())["stages"]
+        return {name: stage for name, stage in found.items() if "@digits" in name}
+
+    before, whole = stages(), clone.lock()
+    lock = clone.folder / "dvc.lock"
+    lock.write_bytes(whole[: whole.index(b"  explain@digits-lstm:")])
+    assert stages() != before
+    assert "explain@digits-lstm" in clone.run(*REPRO)
+    assert stages() == before
     clone.run("git", "checkout", "--quiet", "dvc.lock")
 
 

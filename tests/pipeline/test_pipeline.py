@@ -119,6 +119,7 @@ def test_bad_parameters_stop_the_pipeline_before_it_writes(clone):
     assert "error: params.yaml: digits.cnn.training.epochs: expected" in output
     assert "exited with 2" in output
     assert clone.lock() == before
+    assert "Running stage" not in clone.run("dvc", "repro", "compare@digits")
 
 
 def test_networks_that_ignore_the_cue_get_no_figures_of_localization(clone):

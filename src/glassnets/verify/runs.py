@@ -21,6 +21,7 @@ def runs(datasets: Sequence[str]) -> Outcome:
         if not here:
             elsewhere.append(dataset)
             continue
+        elsewhere += [f"{dataset} {family}" for family in data.families if family not in here]
         with tracking.experiment(dataset) as (client, _, experiment_id):
             for family in here:
                 tags = {
