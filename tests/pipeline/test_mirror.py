@@ -169,27 +169,29 @@ def postgres(tmp_path_factory):
     if not found:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
     folder, port = tmp_path_factory.mktemp("postgres"), free_port()
-    as_other = []
+    as_other = {}
     if os.getuid() == 0:  # PostgreSQL refuses to run as root
         for path in (folder, *folder.parents):
             if path == Path(tempfile.gettempdir()):
                 break
             path.chmod(0o711)
         shutil.chown(folder, "postgres")
-        as_other = ["runuser", "-u", "postgres", "--"]
+        as_other = {"user": "postgres", "group": "postgres", "extra_groups": []}
     programs, data = found[-1].parent, folder / "data"
     subprocess.run(
-        [*as_other, programs / "initdb", "-D", data, "-A", "trust", "-U", "glassnets"],
+        [programs / "initdb", "-D", data, "-A", "trust", "-U", "glassnets"],
         check=True,
         capture_output=True,
         cwd=folder,
+        **as_other,
     )
     options = ["-h", "127.0.0.1", "-p", str(port), "-k", ""]
     with subprocess.Popen(
-        [*as_other, programs / "postgres", "-D", data, *options],
+        [programs / "postgres", "-D", data, *options],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=folder,
+        **as_other,
     ) as server:
         wait_for(port, server)
         yield f"postgresql://glassnets@127.0.0.1:{port}/postgres"
