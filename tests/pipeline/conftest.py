@@ -36,12 +36,12 @@ class Clone:
         }
         self.environment.pop("GLASSNETS_EXTERNAL", None)
 
-    def start(self, *command: str) -> subprocess.Popen:
+    def start(self, *command: str, stdout: int = subprocess.PIPE) -> subprocess.Popen:
         return subprocess.Popen(
             command,
             cwd=self.folder,
             env=self.environment,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,

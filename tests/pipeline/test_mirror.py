@@ -207,6 +207,7 @@ def server(clone, postgres, tmp_path):
         "server",
         *("--host", "127.0.0.1", "--port", str(port), "--workers", "2"),
         *("--backend-store-uri", postgres, "--artifacts-destination", str(tmp_path)),
+        stdout=subprocess.DEVNULL,  # what nobody reads fills its pipe, and the server waits
     )
     uri = f"http://127.0.0.1:{port}"
     try:
