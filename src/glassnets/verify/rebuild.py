@@ -1,4 +1,4 @@
-"""Does dvc.lock rebuild to the same bytes? All stages run anew, in a temporary copy."""
+"""Does dvc.lock rebuild to the same bytes? All stages run anew, in temporary copies."""
 
 import os
 import shutil
@@ -6,7 +6,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,35 +24,45 @@ from glassnets.verify.processor import processor
 # is committed for it, as a share of the interval's width.
 TOLERANCE = 0.5
 FIGURES = ("accuracy", "log_loss", "expected_calibration_error")
+AT_ONCE = 2  # datasets: the pipeline of one keeps a core and a half busy
 
 
 def rebuild(datasets: list[str], recorded: str | None) -> Outcome:
-    """Runs every stage of these datasets in a copy of what is checked out, and compares.
+    """Runs every stage of these datasets, each in a copy of what is checked out, and compares.
 
     recorded: the processor that the committed results come from. On the same one (or where it is
     not known) every output must have the hash that dvc.lock has for it; on another one bytes may
     differ, and the figures must lie in their committed intervals, TOLERANCE wider on each side.
     """
-    with _copy() as folder:
-        before = _hashes(folder)
-        _repro(folder, datasets)
-        after = _hashes(folder)
-        run = [name for name in _in_order(folder) if _is_of(name, datasets)]
-        differing = [
-            f"{name}: {path} was {was}, came out as {hash_}"
-            for name in run
-            for path, hash_ in after[name].items()
-            if (was := before.get(name, {}).get(path)) != hash_
-        ]
-        outputs = sum(len(after[name]) for name in run)
-        said = f"{outputs} outputs of {len(run)} stages of {', '.join(datasets)}"
-        if recorded is None or recorded == processor():
-            return Outcome(tuple(differing[:1]), f"{said}, {len(differing)} with other bytes")
-        faults = [fault for dataset in datasets for fault in _outside(folder, dataset)]
+    differing: list[str] = []
+    faults: list[str] = []
+    stages = outputs = 0
+    with ExitStack() as copies, ThreadPoolExecutor(AT_ONCE) as pool:
+        folders = [copies.enter_context(_copy()) for _ in datasets]
+        before = [_hashes(folder) for folder in folders]
+        list(pool.map(_repro, folders, datasets))
+        for dataset, folder, known in zip(datasets, folders, before, strict=True):
+            after = _hashes(folder)
+            run = [name for name in _in_order(folder) if _is_of(name, dataset)]
+            stages += len(run)
+            outputs += sum(len(after[name]) for name in run)
+            differing += [
+                f"{name}: {path} was {was}, came out as {hash_}"
+                for name in run
+                for path, hash_ in after[name].items()
+                if (was := known.get(name, {}).get(path)) != hash_
+            ]
+            faults += _outside(folder, dataset)
+    said = (
+        f"{outputs} outputs of {stages} stages of {', '.join(datasets)}, "
+        f"{len(differing)} with other bytes"
+    )
+    if recorded is None or recorded == processor():
+        return Outcome(tuple(differing[:1]), said)
     return Outcome(
         tuple(faults),
-        f"{said}, {len(differing)} with other bytes, as may be on another processor "
-        f"({processor()}; the results come from {recorded}): figures compared",
+        f"{said}, as may be on another processor ({processor()}; the results come from "
+        f"{recorded}): figures compared",
     )
 
 
@@ -85,17 +96,26 @@ def _copy() -> Iterator[Path]:
         yield folder
 
 
-def _repro(folder: Path, datasets: list[str]) -> None:
-    """Runs all stages anew; their output goes to standard error, for it takes minutes."""
+def _repro(folder: Path, dataset: str) -> None:
+    """Runs all its stages anew; what they say goes to standard error, for it takes minutes."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
     environment["PYTHONPATH"] = str(folder / "src")
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    goals = [f"compare@{dataset}" for dataset in datasets]
-    command = [sys.executable, "-m", "dvc", "repro", "--force", *goals]
-    ran = subprocess.run(command, cwd=folder, env=environment, stdout=sys.stderr)
+    command = [sys.executable, "-m", "dvc", "repro", "--force", f"compare@{dataset}"]
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as ran:
+        assert ran.stdout is not None
+        for line in ran.stdout:
+            print(f"{dataset}: {line}", end="", file=sys.stderr, flush=True)
     if ran.returncode:
         raise GlassnetsError(
-            f"expected the pipeline to run in a copy of the project, got exit code "
+            f"expected the pipeline of {dataset} to run in a copy of the project, got exit code "
             f"{ran.returncode}; what it said stands above"
         )
 
@@ -117,8 +137,8 @@ def _in_order(folder: Path) -> list[str]:
         return [stage.name for stage in networkx.topological_sort(graph)]
 
 
-def _is_of(stage: str, datasets: list[str]) -> bool:
-    return stage.split("@")[-1].split("-")[0] in datasets
+def _is_of(stage: str, dataset: str) -> bool:
+    return stage.split("@")[-1].split("-")[0] == dataset
 
 
 def _outside(folder: Path, dataset: str) -> list[str]:
