@@ -24,7 +24,7 @@ from glassnets.verify.processor import processor
 # is committed for it, as a share of the interval's width.
 TOLERANCE = 0.5
 FIGURES = ("accuracy", "log_loss", "expected_calibration_error")
-AT_ONCE = 2  # datasets: the pipeline of one keeps a core and a half busy
+AT_ONCE = 2  # datasets: the pipeline of one keeps a core and a quarter busy
 
 
 def rebuild(datasets: list[str], recorded: str | None) -> Outcome:
@@ -34,31 +34,32 @@ def rebuild(datasets: list[str], recorded: str | None) -> Outcome:
     not known) every output must have the hash that dvc.lock has for it; on another one bytes may
     differ, and the figures must lie in their committed intervals, TOLERANCE wider on each side.
     """
-    differing: list[str] = []
-    faults: list[str] = []
-    stages = outputs = 0
+    root = artefacts.root()
+    before = _hashes(root)
+    run = [name for name in _in_order(root) if _is_of(name, datasets)]
     with ExitStack() as copies, ThreadPoolExecutor(AT_ONCE) as pool:
-        folders = [copies.enter_context(_copy()) for _ in datasets]
-        before = [_hashes(folder) for folder in folders]
-        list(pool.map(_repro, folders, datasets))
-        for dataset, folder, known in zip(datasets, folders, before, strict=True):
-            after = _hashes(folder)
-            run = [name for name in _in_order(folder) if _is_of(name, dataset)]
-            stages += len(run)
-            outputs += sum(len(after[name]) for name in run)
-            differing += [
-                f"{name}: {path} was {was}, came out as {hash_}"
-                for name in run
-                for path, hash_ in after[name].items()
-                if (was := known.get(name, {}).get(path)) != hash_
-            ]
-            faults += _outside(folder, dataset)
-    said = (
-        f"{outputs} outputs of {stages} stages of {', '.join(datasets)}, "
-        f"{len(differing)} with other bytes"
-    )
-    if recorded is None or recorded == processor():
-        return Outcome(tuple(differing[:1]), said)
+        folders = {dataset: copies.enter_context(_copy()) for dataset in datasets}
+        list(pool.map(_repro, folders.values(), folders))
+        after = {
+            name: hashes
+            for dataset, folder in folders.items()
+            for name, hashes in _hashes(folder).items()
+            if _is_of(name, [dataset])
+        }
+        differing = [
+            f"{name}: {path} was {was}, came out as {hash_}"
+            for name in run
+            for path, hash_ in after[name].items()
+            if (was := before.get(name, {}).get(path)) != hash_
+        ]
+        outputs = sum(len(after[name]) for name in run)
+        said = (
+            f"{outputs} outputs of {len(run)} stages of {', '.join(folders)}, "
+            f"{len(differing)} with other bytes"
+        )
+        if recorded is None or recorded == processor():
+            return Outcome(tuple(differing[:1]), said)
+        faults = [fault for d, folder in folders.items() for fault in _outside(folder, d)]
     return Outcome(
         tuple(faults),
         f"{said}, as may be on another processor ({processor()}; the results come from "
@@ -137,8 +138,8 @@ def _in_order(folder: Path) -> list[str]:
         return [stage.name for stage in networkx.topological_sort(graph)]
 
 
-def _is_of(stage: str, dataset: str) -> bool:
-    return stage.split("@")[-1].split("-")[0] == dataset
+def _is_of(stage: str, datasets: list[str]) -> bool:
+    return stage.split("@")[-1].split("-")[0] in datasets
 
 
 def _outside(folder: Path, dataset: str) -> list[str]:
