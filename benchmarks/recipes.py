@@ -197,6 +197,7 @@ def train(job: Job, aim: float | None) -> dict[str, Any]:
 
     def note(accuracy: float) -> None:
         looks.append({"cpu": watch.cpu, "wall": watch.wall, "accuracy": accuracy})
+        bar.set_postfix_str(f"{accuracy:.2%} of validation")
         if aim is not None and accuracy >= aim - 1e-6:
             raise Arrived
 
