@@ -158,7 +158,7 @@ def test_a_picture_of_many_methods_and_families_grows_downwards():
     assert one[1] < two.size[1]
 
 
-@pytest.mark.filterwarnings("error::RuntimeWarning", "error:::(glassnets|matplotlib)")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")  # of what others left open
 @pytest.mark.parametrize("value", [0, 255])
 def test_flat_images_and_maps_are_drawn_without_a_word(value):
     flat = Explanation(
