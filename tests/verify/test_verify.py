@@ -130,6 +130,13 @@ def test_an_edited_figure_of_the_readme_is_named_and_mended(inside, checked_out)
     assert (checked_out / "README.md").read_text(encoding="utf-8") == before
 
 
+def test_networks_that_were_not_trained_are_missed(inside, checked_out):
+    rows = (checked_out / "benchmarks" / "recipes.csv").read_text(encoding="utf-8")
+    inside("benchmarks/recipes.csv", rows, rows.replace("default,cnn,official", "default,cnn,none"))
+    with pytest.raises(GlassnetsError, match="expected a row of default, cnn, official, got none"):
+        readme.readme()
+
+
 def test_a_table_that_is_gone_is_missed(inside):
     inside("README.md", "| family | MNIST, accuracy", "| Familie | MNIST, accuracy")
     with pytest.raises(GlassnetsError, match="expected a table that begins"):

@@ -89,19 +89,31 @@ def _against_the_article() -> list[str]:
     measured = artefacts.load_table(artefacts.root() / "benchmarks" / "recipes.csv")
     rows = []
     for family in _FAMILIES:
-        of = measured[measured["family"] == family].groupby(["recipe", "split"])
         ours, theirs = (
-            of.get_group((recipe, "official"))["test_accuracy"].agg(["mean", "std"])
+            _trained(measured, recipe, family, "official")["test_accuracy"].agg(["mean", "std"])
             for recipe in ("default", "snippet")
         )
         race, snippet = (
-            of.get_group((recipe, "random")).set_index("seed")["cpu_seconds_to_goal"]
+            _trained(measured, recipe, family, "random")["cpu_seconds_to_goal"]
             for recipe in ("race", "snippet")
         )
         ratios = (race / snippet).dropna()
         accuracies = (_mean({"mean": a["mean"], "sd": a["std"]}) for a in (ours, theirs))
         rows.append(_row((family, *accuracies, f"{gmean(ratios):.2f} ({len(ratios)} seeds)")))
     return rows
+
+
+def _trained(measured: pd.DataFrame, recipe: str, family: str, split: str) -> pd.DataFrame:
+    """These networks of the benchmark, by seed."""
+    of = {"recipe": recipe, "family": family, "split": split}
+    found = measured[(measured[list(of)] == pd.Series(of)).all(axis=1)]
+    if found.empty:
+        command = "official" if split == "official" else "races"
+        raise GlassnetsError(
+            f"benchmarks/recipes.csv: expected a row of {recipe}, {family}, {split}, got none: "
+            f"run python benchmarks/recipes.py {command}"
+        )
+    return found.set_index("seed")
 
 
 def _beliefs() -> list[str]:
