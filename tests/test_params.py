@@ -68,6 +68,8 @@ digits: &dataset
       patch_size: 4
       units: [8]
       bidirectional: true
+      kernel_initializer: glorot_uniform
+      chrono_steps: null
       head: last
       dropout: 0.2
     training: *training
@@ -203,6 +205,8 @@ BAD_EDITS = {
     "expected a side that divides images of 8×8, got …",
     "digits.lstm.network.sequence: rows": "digits.lstm.network.patch_size: "
     "expected null with sequence: rows, got 4",
+    "digits.lstm.network.head: rows": "digits.lstm.network.head: "
+    "expected last or flatten with sequence: patches, got rows",
     "digits.attention.network.patch_size: 3": "digits.attention.network.patch_size: "
     "expected patches that, 2 pixels apart, tile images of 8×8, got 3",
     "digits.attention.network.patch_size: 16": "digits.attention.network.patch_size: … got 16",

@@ -168,6 +168,40 @@ def test_positions_matter_to_attention():
     assert not np.allclose(model.predict(x, verbose=0), model.predict(swapped, verbose=0))
 
 
+@pytest.mark.parametrize(
+    ("preset", "variance"),
+    [
+        ("seed", 2 / (1 + 4 * 64)),  # Glorot & Bengio (2010), equation 16: one pixel, four gates
+        ("pixels", 1),  # 1 / (inputs of a step)
+    ],
+)
+def test_what_a_single_pixel_weighs_at_first(preset, variance):
+    runtime.set_seed(0)
+    network = registry.member("families", "lstm").PRESETS[preset]
+    model, _ = families.build("lstm", network, (28, 28), 10)
+    layer = model.get_layer("bidirectional_0" if network.bidirectional else "lstm_0")
+    kernels = [w.numpy() for w in layer.weights if w.path.endswith("lstm_cell/kernel")]
+    np.testing.assert_allclose(np.var(kernels), variance, rtol=0.25)
+
+
+def test_gates_keep_to_the_time_scales_they_are_given():
+    runtime.set_seed(0)
+    network = registry.member("families", "lstm").PRESETS["pixels"]
+    network = network.model_copy(update={"units": (400,), "chrono_steps": 5})
+    model, _ = families.build("lstm", network, (2, 3), 10)
+    layer = model.get_layer("bidirectional_0")
+    biases = [way.cell.bias.numpy() for way in (layer.forward_layer, layer.backward_layer)]
+    assert not np.allclose(*biases)
+    for bias in biases:
+        into, forget, inner, out = np.split(bias, 4)
+        np.testing.assert_array_equal(into, -forget)
+        assert not np.any([inner, out])
+        # e to the bias is uniform in [1, 4]: mean 5/2, variance 3²/12
+        scales = np.exp(forget)
+        np.testing.assert_allclose([scales.min(), scales.max()], [1, 4], atol=0.05)
+        np.testing.assert_allclose([scales.mean(), scales.var()], [2.5, 0.75], atol=0.15)
+
+
 def test_an_lstm_reads_in_order_and_both_ways():
     import keras
 
@@ -193,6 +227,18 @@ def test_a_flat_head_sees_every_step_or_token(family):
     values = keras.Model(model.inputs, activations).predict(images(2, (8, 8)), verbose=0)
     assert values[inner].shape == (2, 8 if family == "lstm" else 4, 64)
     np.testing.assert_array_equal(values["penultimate"], values[inner].reshape(2, -1))
+
+
+def test_the_ends_of_rows_are_what_a_head_of_rows_sees():
+    import keras
+
+    rows, columns = 4, 6
+    network = registry.member("families", "lstm").PRESETS["pixels"]
+    model, activations = families.build("lstm", network, (rows, columns), 10)
+    values = keras.Model(model.inputs, activations).predict(images(2, (rows, columns)), verbose=0)
+    assert values["block_0"].shape == (2, rows * columns, 64)
+    ends = values["block_0"].reshape(2, rows, columns, 64)[:, :, -1]
+    np.testing.assert_array_equal(values["penultimate"], ends.reshape(2, -1))
 
 
 def test_a_stage_is_pooled_before_it_is_normalised_the_last_one_after():
