@@ -4,7 +4,7 @@ ingredient.
     python benchmarks/recipes.py races        # half an hour, on a quiet machine
     python benchmarks/recipes.py official     # an hour and a half
     python benchmarks/recipes.py ablations    # two to three hours
-    python benchmarks/recipes.py pixels       # the LSTM over single pixels, two hours
+    python benchmarks/recipes.py pixels       # the LSTM over single pixels, an hour and a half
 
 Each network is trained in a process of its own and leaves its row in recipes.csv when it is done;
 recipes.md is written anew after each. A run that was cut short goes on where it stopped. Needs the
