@@ -229,7 +229,7 @@ def test_a_flat_head_sees_every_step_or_token(family):
     np.testing.assert_array_equal(values["penultimate"], values[inner].reshape(2, -1))
 
 
-def test_the_ends_of_rows_are_what_a_head_of_rows_sees():
+def test_the_ends_of_rows_are_what_a_head_of_rows_sees(tmp_path):
     import keras
 
     rows, columns = 4, 6
@@ -239,6 +239,10 @@ def test_the_ends_of_rows_are_what_a_head_of_rows_sees():
     assert values["block_0"].shape == (2, rows * columns, 64)
     ends = values["block_0"].reshape(2, rows, columns, 64)[:, :, -1]
     np.testing.assert_array_equal(values["penultimate"], ends.reshape(2, -1))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    logits = loaded.predict(images(2, (rows, columns)), verbose=0)
+    np.testing.assert_array_equal(logits, values["logits"])
 
 
 def test_a_stage_is_pooled_before_it_is_normalised_the_last_one_after():
