@@ -147,8 +147,8 @@ def recipe(job: Job) -> tuple[Any, Training]:
         return presets["pixels"], how.model_copy(update=OVER_PIXELS)
     update: dict[str, Any] = {}
     if job.is_ablation:
-        network_changes, change = {**ALL, **OWN[job.family]}[job.recipe]
-        update, change = update | network_changes, dict(change)
+        update, changes = {**ALL, **OWN[job.family]}[job.recipe]
+        change = dict(changes)
         change["epochs"] = max(2, round(how.epochs * ABLATION_SHARE))
         if change.get("augmentation"):
             change["augmentation"] = how.augmentation.model_copy(update=change["augmentation"])
