@@ -5,7 +5,7 @@ import ast
 import re
 import socket
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import psutil
@@ -75,9 +75,12 @@ def test_make_help_lists_the_targets(clone):
 def listening(pid):
     """Addresses at which a process, or one that it started, listens."""
     process = psutil.Process(pid)
-    family = [process, *process.children(recursive=True)]
-    connections = [c for member in family for c in member.net_connections("inet")]
-    return {c.laddr.ip for c in connections if c.status == psutil.CONN_LISTEN}
+    found = set()
+    for member in [process, *process.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):  # a worker may end while we look
+            connections = member.net_connections("inet")
+            found |= {c.laddr.ip for c in connections if c.status == psutil.CONN_LISTEN}
+    return found
 
 
 @contextmanager
