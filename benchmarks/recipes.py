@@ -4,6 +4,7 @@ ingredient.
     python benchmarks/recipes.py races        # half an hour, on a quiet machine
     python benchmarks/recipes.py official     # an hour and a half
     python benchmarks/recipes.py ablations    # two to three hours
+    python benchmarks/recipes.py machine      # a quarter of an hour, on a quiet machine
     python benchmarks/recipes.py pixels       # the LSTM over single pixels, an hour and a half
 
 Each network is trained in a process of its own and leaves its row in recipes.csv when it is done;
@@ -14,11 +15,13 @@ trained networks' figures (`make run DATASET=mnist`).
 import glassnets.stages  # noqa: F401, I001  pins the processor, before NumPy is imported
 
 import multiprocessing
+import os
 import platform
 import resource
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -112,6 +115,17 @@ OWN: dict[str, dict[str, Changes]] = {
     },
 }
 
+# How the processor is used: variables of the environment, params.yaml's runtime, Keras' compile.
+Settings = tuple[dict[str, str], dict[str, int], dict[str, int]]
+MACHINE: dict[str, Settings] = {
+    "as it is": ({}, {}, {}),
+    "one thread": ({}, {"intra_op_threads": 1, "inter_op_threads": 1}, {}),
+    "without oneDNN": ({"TF_ENABLE_ONEDNN_OPTS": "0"}, {}, {}),
+    "ten steps in a call": ({}, {}, {"steps_per_execution": 10}),
+}
+MACHINE_SEEDS = 3
+MACHINE_ROWS = 12_800  # images of an epoch
+
 
 @dataclass(frozen=True)
 class Job:
@@ -120,6 +134,7 @@ class Job:
     - ``snippet``: the article's network; ``default``: ours; each in whole;
     - ``race``: ours until it comes to the validation accuracy that the snippet ended with;
     - a key of ALL or OWN: ours with a change, in ABLATION_SHARE of its epochs;
+    - a key of MACHINE: ours, an epoch of it (see ``time_epoch``);
     - ``snippet over pixels``, ``default over pixels``: the LSTM reading single pixels.
     """
 
@@ -235,9 +250,38 @@ def train(job: Job, aim: float | None) -> dict[str, Any]:
     if reached:
         row |= {"cpu_seconds_to_goal": reached["cpu"], "wall_seconds_to_goal": reached["wall"]}
     row["peak_memory_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return row | _on()
+
+
+def time_epoch(job: Job) -> dict[str, Any]:
+    """The times of the second epoch (the first compiles), of MACHINE_ROWS images."""
+    environment, threads, compiled = MACHINE[job.recipe]
+    os.environ |= environment
+    runtime.start_tensorflow(PARAMS.runtime.model_copy(update=threads))
+    parts = splits.split(artefacts.load_arrays(artefacts.raw("mnist")), MNIST)
+    train, held = (
+        {name: values[:rows] for name, values in parts[part].items()}
+        for part, rows in (("train", MACHINE_ROWS), ("validation", 1))
+    )
+    network, how = recipe(job)
+    runtime.set_seed(job.seed)
+    model, _ = families.build(job.family, network, MNIST.image_shape, MNIST.classes)
+    model.compile = partial(model.compile, **compiled)
+    ends: list[tuple[float, float]] = []
+
+    def on_epoch(*_: Any) -> None:
+        ends.append((time.process_time(), time.perf_counter()))
+
+    two = how.model_copy(update={"epochs": 2})
+    training.fit(model, train, held, two, job.seed, lambda _: None, on_epoch)
+    (cpu, wall), (cpu_end, wall_end) = ends
+    return asdict(job) | {"cpu_seconds": cpu_end - cpu, "wall_seconds": wall_end - wall} | _on()
+
+
+def _on() -> dict[str, str]:
     packages = ("tensorflow-cpu", "keras", "numpy")
     versions = [f"Python {platform.python_version()}", *(f"{p} {version(p)}" for p in packages)]
-    return row | {"processor": processor(), "versions": ", ".join(versions)}
+    return {"processor": processor(), "versions": ", ".join(versions)}
 
 
 def _accuracy(model: Any, how: Training, held: dict[str, Any]) -> float:
@@ -267,7 +311,13 @@ def run(jobs: list[Job], at_once: int) -> None:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(at_once, mp_context=context, max_tasks_per_child=1) as pool:
         if at_once == 1:  # a race waits for what it is to reach
-            rows = (pool.submit(train, j, goal(j)).result() for j in jobs if _key(j) not in have)
+            rows = (
+                pool.submit(time_epoch, j).result()
+                if j.recipe in MACHINE
+                else pool.submit(train, j, goal(j)).result()
+                for j in jobs
+                if _key(j) not in have
+            )
         else:
             futures = [pool.submit(train, j, None) for j in jobs if _key(j) not in have]
             rows = (future.result() for future in as_completed(futures))
@@ -441,6 +491,25 @@ def ablation_table(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
+def machine_table(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    found = []
+    for family in SEEDS:
+        base = of(rows, "as it is", family)
+        for name in list(MACHINE)[1:]:
+            here = of(rows, name, family)
+            if here.empty:
+                continue
+            against = base.loc[here.index]
+            found.append(
+                {"family": family, "": name}
+                | {
+                    f"ratio, {label}": ratio(here[time], against[time])[1]
+                    for label, time in (("CPU", "cpu_seconds"), ("wall clock", "wall_seconds"))
+                }
+            )
+    return found
+
+
 def write_page() -> None:
     rows = known()
 
@@ -492,6 +561,14 @@ seeds at most, two networks at a time): what helps a short training need not hel
 that the change does harm.
 
 {table(ablation_table(rows))}
+
+## How the processor is used
+
+Time of a training epoch ({MACHINE_ROWS:,} images, the second epoch) with one setting changed ÷ as
+the pipeline has it (two threads, oneDNN, one step in a call of Keras'), in turn on a quiet machine:
+geometric mean over {MACHINE_SEEDS} seeds, with its 95 % interval. Below 1 the change is faster.
+
+{table(machine_table(rows))}
 """
     with artefacts.replacing(HERE / "recipes.md") as (page_md,):
         page_md.write_text(page, encoding="utf-8")
@@ -541,6 +618,20 @@ def ablations() -> None:
             for name in {**ALL, **OWN[family]}
         ],
         at_once=2,
+    )
+
+
+@app.command()
+def machine() -> None:
+    """Times of an epoch with one thread, without oneDNN, with ten steps in a call."""
+    run(
+        [
+            Job(name, family, "random", seed)
+            for seed in range(MACHINE_SEEDS)
+            for family in SEEDS
+            for name in MACHINE
+        ],
+        at_once=1,
     )
 
 
