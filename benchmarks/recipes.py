@@ -34,7 +34,7 @@ from sklearn.metrics import accuracy_score, log_loss
 from tqdm import tqdm
 
 from glassnets import artefacts, evaluation, families, params, registry, runtime, splits, training
-from glassnets.params import Training
+from glassnets.params import Muon, Training
 from glassnets.verify.processor import processor
 
 HERE = Path(__file__).parent
@@ -55,6 +55,7 @@ SNIPPET = Training(
     schedule="constant",
     warmup_epochs=0,
     weight_decay=0,
+    muon=None,
     label_smoothing=0,
     global_clipnorm=None,
     ema_momentum=0,
@@ -89,25 +90,37 @@ ALL: dict[str, Changes] = {
     "augmentation in full at once": ({}, {"augmentation": {"ramp_epochs": 0}}),
 }
 NO_DROPOUT: dict[str, Changes] = {"no dropout": ({"dropout": 0}, {})}
+
+
+def muon(learning_rate: float) -> Changes:
+    """Muon, at five times AdamW's learning rate, of which its steps are a fifth."""
+    how = {"muon": Muon(momentum=0.9, adam_lr_ratio=0.2), "learning_rate": learning_rate}
+    return {}, how
+
+
 OWN: dict[str, dict[str, Changes]] = {
     "feedforward": {
+        "Muon": muon(0.03),
         "dropout of 0.1": ({"dropout": 0.1}, {}),
         "no batch normalisation": ({"batch_normalization": False}, {}),
         "1024 and 512 units": ({"units": (1024, 512)}, {}),
     },
     "lstm": NO_DROPOUT
     | {
+        "Muon": muon(0.025),
         "the last step alone": ({"head": "last"}, {}),
         "one direction": ({"bidirectional": False}, {}),
         "two layers of 64": ({"units": (64, 64)}, {}),
     },
-    "cnn": NO_DROPOUT
-    | {
+    "cnn": {
+        "AdamW": ({}, {"muon": None, "learning_rate": 0.006}),
+        "dropout of 0.2": ({"dropout": 0.2}, {}),
         "no batch normalisation": ({"batch_normalization": False}, {}),
         "three wide stages": ({"filters": ((32,), (64,), (128,))}, {}),
     },
     "attention": NO_DROPOUT
     | {
+        "Muon": muon(0.015),
         "the tokens' average": ({"head": "average"}, {}),
         "layer normalisation": ({"layer_normalization": True}, {}),
         "patches of 4, not overlapping": ({"patch_size": 4}, {}),
@@ -190,18 +203,24 @@ class Arrived(Exception):  # noqa: N818  it is no error
     """The race is over."""
 
 
+def begin(job: Job, threads: dict[str, int]) -> tuple[dict[str, artefacts.Arrays], Any, Training]:
+    """The parts of the images, the job's network as it is at first, and how it is trained."""
+    runtime.start_tensorflow(PARAMS.runtime.model_copy(update=threads))
+    data = MNIST.model_copy(update={"split": job.split})
+    parts = splits.split(artefacts.load_arrays(artefacts.raw("mnist")), data)
+    network, how = recipe(job)
+    runtime.set_seed(job.seed)
+    model, _ = families.build(job.family, network, MNIST.image_shape, MNIST.classes)
+    return parts, model, how
+
+
 def train(job: Job, aim: float | None) -> dict[str, Any]:
     """Trains the job's network and gives its row of recipes.csv.
 
     aim is the validation accuracy at which a race ends. Times are those of training, from before
     the first batch is compiled: not TensorFlow's import, nor the looks at the validation part.
     """
-    runtime.start_tensorflow(PARAMS.runtime)
-    data = MNIST.model_copy(update={"split": job.split})
-    parts = splits.split(artefacts.load_arrays(artefacts.raw("mnist")), data)
-    network, how = recipe(job)
-    runtime.set_seed(job.seed)
-    model, _ = families.build(job.family, network, MNIST.image_shape, MNIST.classes)
+    parts, model, how = begin(job, {})
     held = parts["validation"]
     steps = training.steps_per_epoch(parts["train"], how)
     every = max(1, steps // LOOKS) if job.recipe in ("snippet", "race") else steps
@@ -257,15 +276,11 @@ def time_epoch(job: Job) -> dict[str, Any]:
     """The times of the second epoch (the first compiles), of MACHINE_ROWS images."""
     environment, threads, compiled = MACHINE[job.recipe]
     os.environ |= environment
-    runtime.start_tensorflow(PARAMS.runtime.model_copy(update=threads))
-    parts = splits.split(artefacts.load_arrays(artefacts.raw("mnist")), MNIST)
+    parts, model, how = begin(job, threads)
     train, held = (
         {name: values[:rows] for name, values in parts[part].items()}
         for part, rows in (("train", MACHINE_ROWS), ("validation", 1))
     )
-    network, how = recipe(job)
-    runtime.set_seed(job.seed)
-    model, _ = families.build(job.family, network, MNIST.image_shape, MNIST.classes)
     model.compile = partial(model.compile, **compiled)
     ends: list[tuple[float, float]] = []
 
@@ -307,20 +322,20 @@ def known() -> pd.DataFrame:
 def run(jobs: list[Job], at_once: int) -> None:
     """Trains those that are not in the table yet, in this order, so many at once."""
     have = set(known()[KEY].itertuples(index=False, name=None))
+    missing = [job for job in jobs if _key(job) not in have]
     # A process each: none has the memory, or the compiled functions, of another.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(at_once, mp_context=context, max_tasks_per_child=1) as pool:
+
+        def begun(job: Job) -> Any:
+            if job.recipe in MACHINE:
+                return pool.submit(time_epoch, job)
+            return pool.submit(train, job, goal(job))
+
         if at_once == 1:  # a race waits for what it is to reach
-            rows = (
-                pool.submit(time_epoch, j).result()
-                if j.recipe in MACHINE
-                else pool.submit(train, j, goal(j)).result()
-                for j in jobs
-                if _key(j) not in have
-            )
+            rows = (begun(job).result() for job in missing)
         else:
-            futures = [pool.submit(train, j, None) for j in jobs if _key(j) not in have]
-            rows = (future.result() for future in as_completed(futures))
+            rows = (future.result() for future in as_completed([begun(job) for job in missing]))
         for row in rows:
             table = pd.concat([known(), pd.DataFrame([row])], ignore_index=True)
             with artefacts.replacing(HERE / "recipes.csv") as (rows_csv,):

@@ -58,6 +58,7 @@ digits: &dataset
       schedule: cosine
       warmup_epochs: 1
       weight_decay: 0.01
+      muon: null
       label_smoothing: 0.0
       global_clipnorm: null
       ema_momentum: 0.0

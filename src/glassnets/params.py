@@ -69,6 +69,11 @@ class Augmentation(Strict):
     ramp_epochs: Annotated[float, Field(ge=0)]  # over which the change grows from none to its full
 
 
+class Muon(Strict):
+    momentum: Fraction
+    adam_lr_ratio: Annotated[float, Field(gt=0)]  # of what Adam moves, to the learning rate
+
+
 class Training(Strict):
     epochs: Annotated[int, Field(gt=0, le=10_000)]
     batch_size: Positive
@@ -76,6 +81,7 @@ class Training(Strict):
     schedule: Literal["constant", "cosine"]
     warmup_epochs: Annotated[float, Field(ge=0)]
     weight_decay: Annotated[float, Field(ge=0, le=1)]
+    muon: Muon | None  # moves the kernels of hidden layers; Adam the rest, or all without it
     label_smoothing: Fraction
     global_clipnorm: Annotated[float, Field(gt=0)] | None  # largest norm of all gradients together
     ema_momentum: Fraction  # of the moving average of weights that is kept; 0 keeps the last ones

@@ -87,9 +87,9 @@ def steps_per_epoch(train: Arrays, training: Training) -> int:
 
 
 def optimizer(training: Training, steps: int) -> Any:
-    """AdamW (Loshchilov & Hutter 2019), its learning rate constant or warmed up and annealed by
-    half a cosine to zero (Loshchilov & Hutter 2017). Without weight decay it is Adam. Gradients
-    are clipped together by their global norm (Pascanu, Mikolov & Bengio 2013).
+    """AdamW (Loshchilov & Hutter 2019) or Muon, its learning rate constant or warmed up and
+    annealed by half a cosine to zero (Loshchilov & Hutter 2017). Without weight decay AdamW is
+    Adam. Gradients are clipped together by their global norm (Pascanu, Mikolov & Bengio 2013).
     """
     import keras
 
@@ -102,12 +102,23 @@ def optimizer(training: Training, steps: int) -> Any:
             warmup_target=rate if warmup else None,
             warmup_steps=warmup,
         )
-    return keras.optimizers.AdamW(
+    common = {
+        "weight_decay": training.weight_decay,
+        "global_clipnorm": training.global_clipnorm,
+        "use_ema": training.ema_momentum > 0,
+        "ema_momentum": training.ema_momentum,
+    }
+    if training.muon is None:
+        return keras.optimizers.AdamW(rate, **common)
+    from glassnets.muon import Muon  # imports Keras
+
+    return Muon(
         rate,
-        weight_decay=training.weight_decay,
-        global_clipnorm=training.global_clipnorm,
-        use_ema=training.ema_momentum > 0,
-        ema_momentum=training.ema_momentum,
+        momentum=training.muon.momentum,
+        adam_lr_ratio=training.muon.adam_lr_ratio,
+        adam_weight_decay=training.weight_decay,
+        exclude_layers=["logits"],
+        **common,
     )
 
 

@@ -325,6 +325,7 @@ def memorise(
         schedule="constant",
         warmup_epochs=0,
         weight_decay=0,
+        muon=None,
         label_smoothing=0,
         global_clipnorm=None,
         ema_momentum=0,
