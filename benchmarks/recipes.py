@@ -94,8 +94,7 @@ NO_DROPOUT: dict[str, Changes] = {"no dropout": ({"dropout": 0}, {})}
 
 def muon(learning_rate: float) -> Changes:
     """Muon, at five times AdamW's learning rate, of which its steps are a fifth."""
-    how = {"muon": Muon(momentum=0.9, adam_lr_ratio=0.2), "learning_rate": learning_rate}
-    return {}, how
+    return {}, {"muon": Muon(momentum=0.9, adam_lr_ratio=0.2), "learning_rate": learning_rate}
 
 
 OWN: dict[str, dict[str, Changes]] = {

@@ -155,13 +155,15 @@ def test_clipped_gradients_and_averaged_weights_by_hand():
     assert float(average.numpy()[0]) == pytest.approx(mean, abs=1e-6)
 
 
-def muon_step(value, gradient):
+def muon_step(value, gradient, name="hidden", weight_decay=0.0):
     """What one step of Muon takes from a variable."""
     import keras
     import tensorflow as tf
 
-    how = PLAIN.model_copy(update={"muon": Muon(momentum=0.5, adam_lr_ratio=0.1)})
-    variable = keras.Variable(value)
+    how = PLAIN.model_copy(
+        update={"muon": Muon(momentum=0.5, adam_lr_ratio=0.1), "weight_decay": weight_decay}
+    )
+    variable = keras.Variable(value, name=name)
     training.optimizer(how, steps=10).apply([tf.constant(gradient)], [variable])
     return value - variable.numpy()
 
@@ -182,10 +184,18 @@ def test_muon_moves_a_kernel_along_its_gradients_nearest_orthogonal_matrix():
     np.testing.assert_array_equal(matrix, step.reshape(36, 8))
 
 
-def test_muon_leaves_vectors_to_adam():
-    gradient = np.array([3.0, -0.1, 20.0], np.float32)
-    step = muon_step(np.zeros_like(gradient), gradient)
+@pytest.mark.parametrize(("shape", "name"), [((3,), "hidden"), ((3, 1), "logits")])
+def test_muon_leaves_vectors_and_the_last_layer_to_adam(shape, name):
+    gradient = np.array([3.0, -0.1, 20.0], np.float32).reshape(shape)
+    step = muon_step(np.zeros_like(gradient), gradient, name)
     np.testing.assert_allclose(step, 0.01 * 0.1 * np.sign(gradient), rtol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 2), (3, 3, 1, 2)])
+def test_muon_decays_every_weight_by_the_learning_rate(shape):
+    value = np.full(shape, 2.0, np.float32)
+    step = muon_step(value, np.zeros_like(value), weight_decay=0.1)
+    np.testing.assert_allclose(step, 0.01 * 0.1 * value, rtol=1e-4)
 
 
 def test_the_average_is_what_is_validated_and_kept():

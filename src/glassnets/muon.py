@@ -30,3 +30,10 @@ class Muon(keras.optimizers.Muon):  # type: ignore[misc]  # Keras has no types
         """x scaled to a root mean square of ``rms_rate`` times its learning rate."""
         *rest, last = x.shape
         return x * (max(math.prod(rest), last) ** 0.5 * self.rms_rate)
+
+    def _apply_weight_decay(self, variables: list[Any]) -> None:
+        rate = self.learning_rate  # asked once: Keras traces the schedule anew for each variable
+        for variable in filter(self._use_weight_decay, variables):
+            is_adams = self._should_use_adamw(variable)
+            decay = self.adam_weight_decay if is_adams else self.weight_decay
+            variable.assign(variable - variable * decay * rate)

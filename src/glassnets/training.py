@@ -49,6 +49,8 @@ def fit(
         metrics=["accuracy"],
         jit_compile=False,
     )
+    # Otherwise fit traces its first step twice: as it makes the optimizer's variables, and after.
+    model.optimizer.build(model.trainable_variables)
     averaged = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if training.ema_momentum else []
     history = model.fit(
         batches(train, classes, training, seed),
