@@ -7,14 +7,15 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test test-oracles lint audit track verify ui demo serve lock clean
+.PHONY: help env run test test-exhaustive test-oracles lint audit track verify ui demo serve lock clean
 
 help:  ## List the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 env: .venv/.complete  ## Build the environment in .venv, every package pinned by hash
 
-# The environment of an interrupted or outdated build is built anew.
+# The environment of an interrupted or outdated build is built anew. It comes with Vega for
+# `dvc plots`, which then needs no network.
 .venv/.complete: requirements.txt requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "error: expected Python 3.11 to 3.13, got $$($(PYTHON) --version); name another: make PYTHON=python3.12" >&2; exit 2; }
@@ -22,29 +23,37 @@ env: .venv/.complete  ## Build the environment in .venv, every package pinned by
 	$(PYTHON) -m venv --clear .venv
 	pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-dev.txt
 	pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	python -m glassnets.report.vega > .dvc/plots/vega.js
 	@touch $@
 
-run: env  ## Run the pipeline: make run, or make run DATASET=mnist
+# DVC works in a git repository only; an unpacked archive is none yet.
+.git:
+	git init --quiet
+
+run: .git env  ## Run the pipeline: make run, or make run DATASET=mnist
 	dvc repro compare@$(DATASET)
 	@echo
-	@python -m glassnets.mirror $(DATASET)
-	@python -m glassnets.serving.register $(DATASET)
+	@python -m glassnets.tracking $(DATASET)
+	@python -m glassnets.tracking.register $(DATASET)
 	@echo
 	@sed '/^!\[/,$$d' results/$(DATASET)/comparison.md  # the page's head, as far as its picture
-	@echo "Every run with its curves, figures and model, in MLflow: make ui"
-	@echo "Models to call, listed above, over HTTP: make serve DATASET=$(DATASET) FAMILY=cnn"
+	@echo "Every run with its curves, scores and model, in MLflow: make ui"
+	@echo "The models listed above, served over HTTP: make serve DATASET=$(DATASET) FAMILY=cnn"
 	@$(if $(filter planted,$(DATASET)),,echo "Draw digits for these networks: make demo DATASET=$(DATASET)")
-	@echo "All of it to look at, image by image, in a browser: results/$(DATASET)/report.html"
+	@echo "The whole report, image by image, in a browser: results/$(DATASET)/report.html"
 
-test: env lint  ## Lint, check types, run all tests
-	pytest --numprocesses 2 --dist loadfile
+test: env lint  ## Lint, check types, run all tests that take seconds
+	pytest -m "not exhaustive" --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-test-oracles: .venv-oracles/.complete  ## Hold explanations against Xplique and SHAP (after make run)
+test-exhaustive: env  ## Run the tests that take minutes: whole rebuilds, kills, servers, other processors
+	pytest -m exhaustive --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+test-oracles: .venv-oracles/.complete  ## Compare attributions with those of Xplique and SHAP (after make run)
 	@test -f models/digits/cnn/seed-0.weights.h5 || \
 	  { echo "error: expected the trained networks of digits, got none; make run" >&2; exit 2; }
 	.venv-oracles/bin/python -m pytest oracles
 
-# The other libraries want other versions of what we pin: they get an environment of their own.
+# Xplique and SHAP need other versions of packages that are pinned here: an environment of their own.
 .venv-oracles/.complete: requirements.txt requirements-dev.txt requirements-oracles.txt pyproject.toml
 	@echo "Building the environment of the oracles in .venv-oracles (once, about two minutes)"
 	$(PYTHON) -m venv --clear .venv-oracles
@@ -57,30 +66,33 @@ lint: env  ## Lint and check types
 	ruff check
 	ruff format --check
 	mypy
+	lint-imports
 
-# A package's own page must be there: a mirror without PyPI's knowledge would find nothing wrong.
+# A mirror of PyPI without its records of vulnerabilities would report none.
 audit: env  ## Look up the pinned packages among known vulnerabilities
 	@if python -c 'import numpy, urllib.request as u; \
 	    u.urlopen(f"https://pypi.org/pypi/numpy/{numpy.__version__}/json", timeout=10)' 2> /dev/null; \
 	then pip-audit --strict --disable-pip --require-hashes -r requirements.txt; \
 	else echo "audit: skipped, PyPI's record of vulnerabilities cannot be reached from here"; fi
 
-track: env  ## Tell MLflow what it lacks of the networks and results that are here
-	python -m glassnets.mirror $(if $(filter command,$(firstword $(origin DATASET))),$(DATASET))
+track: env  ## Log to MLflow the networks and results here that it lacks
+	python -m glassnets.tracking $(if $(filter command,$(firstword $(origin DATASET))),$(DATASET))
 
-verify: env  ## Is it fresh, whole and reproducible? All checks: make verify, or make verify DATASET=mnist
-	python -m glassnets.verify $(if $(filter command,$(firstword $(origin DATASET))),--dataset $(DATASET))
+verify: env  ## Check that all is fresh, whole and reproducible: make verify, or make verify DATASET=mnist
+	python -m glassnets.pipeline.verify $(if $(filter command,$(firstword $(origin DATASET))),--dataset $(DATASET))
 
 ui: env  ## Open MLflow on localhost
+	@python -m glassnets.tracking.store $(PORT)
 	MLFLOW_DISABLE_TELEMETRY=true mlflow ui --host 127.0.0.1 --port $(PORT) \
 	  --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}
 
 demo: PORT = 8000
 demo: env  ## Draw digits for the trained networks on localhost: make demo, or make demo DATASET=mnist
-	python -m glassnets.demo --dataset $(DATASET) --port $(PORT)
+	python -m glassnets.apps.board --dataset $(DATASET) --port $(PORT)
 
 serve: PORT = 5001
 serve: env  ## Serve a champion of MLflow's registry on localhost: make serve DATASET=digits FAMILY=cnn
+	@python -m glassnets.tracking.store > /dev/null
 	MLFLOW_DISABLE_TELEMETRY=true \
 	  MLFLOW_TRACKING_URI=$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db} \
 	  mlflow models serve -m models:/glassnets-$(DATASET)-$(FAMILY)@champion \

@@ -1,13 +1,13 @@
-"""Images a second: our attribution methods, Xplique's, and the bare passes they cannot do without.
+"""Images a second: our attribution methods, Xplique's, and the passes that a method needs at least.
 
     .venv-oracles/bin/python benchmarks/explanations.py
 
-Writes explanations.csv and explanations.md beside this file, a row at a time: a run that was cut
-short goes on where it stopped, `--anew` begins again. Needs the trained networks of `make run` and
-`make run DATASET=mnist`, the environment of `make test-oracles`, a quiet machine and ten minutes.
+Writes explanations.csv and explanations.md beside this file, a row at a time: an interrupted run
+continues where it stopped, `--anew` starts again. Needs the trained networks of `make run` and
+`make run DATASET=mnist`, the environment of `make test-oracles`, an idle machine and ten minutes.
 """
 
-import glassnets.stages  # noqa: F401, I001  pins the processor, before NumPy is imported
+import glassnets.pipeline.stages  # noqa: F401, I001  pins the processor before NumPy is imported
 
 import logging
 import platform
@@ -23,11 +23,13 @@ import numpy as np
 import pandas as pd
 import typer
 
-from glassnets import artefacts, families, params, runtime
-from glassnets.explanations import Explained, explain
-from glassnets.explanations.perturbations import grid_of_patches, windows
+from glassnets import config, runtime
+from glassnets.attribution.methods import Explained, explain
+from glassnets.attribution.methods.perturbations import grid_of_patches, windows
+from glassnets.pipeline import artefacts, networks
+from glassnets.pipeline.verify.processor import processor
 
-PARAMS = params.load(artefacts.params_file())
+PARAMS = config.load(artefacts.params_file())
 HERE = Path(__file__).parent
 LARGE_BATCH = 1024  # Xplique's own are 32, of KernelSHAP 64
 BARE_BATCHES = (128, 512, 2048)  # the one with the most passes a second is taken
@@ -42,12 +44,12 @@ MOST_OVERHEAD = 1.15
 
 @dataclass
 class Cell:
-    """A trained network, as ours and as Xplique's methods want it, and images for both."""
+    """A trained network, as our methods and Xplique's need it, and images for both."""
 
     network: Explained
     model: Any  # from images (n, h, w, 1)
     images: np.ndarray  # (MOST_IMAGES, h, w), float32; the test part, again and again
-    targets: np.ndarray  # the network's own answers
+    targets: np.ndarray  # the classes that the network predicts
 
 
 @dataclass
@@ -76,7 +78,7 @@ def contests(cell: Cell) -> dict[str, Contest]:
     patches = len(windows(shape, size, stride))
     quarter = side // 4
     players = tf.constant(grid_of_patches(shape, quarter), tf.int32)
-    found = {
+    result = {
         "gradient": Contest({}, xplique.Saliency, {}),
         "gradient_x_input": Contest({}, xplique.GradientInput, {}),
         "integrated_gradients": Contest(
@@ -113,21 +115,20 @@ def contests(cell: Cell) -> dict[str, Contest]:
     if cell.network.feature_maps:
         last = cell.network.feature_maps[-1]
         layer = cell.network.activations[last]._keras_history.operation.name
-        found |= {
+        result |= {
             "grad_cam": Contest({}, xplique.GradCAM, {"conv_layer": layer}, by=last),
             "grad_cam_plus_plus": Contest({}, xplique.GradCAMPP, {"conv_layer": layer}, by=last),
         }
-    return found
+    return result
 
 
 def load(dataset: str, family: str) -> Cell:
     """The cell's first seed."""
     import keras
 
-    cell = PARAMS.dataset(dataset)
-    shape = cell.image_shape
-    model, activations = families.build(family, cell.family(family).network, shape, cell.classes)
-    artefacts.load_weights(model, artefacts.weights(dataset, family, cell.seeds[0]))
+    data = PARAMS.dataset(dataset)
+    shape, weights = data.image_shape, artefacts.weights(dataset, family, data.seeds[0])
+    model, activations = networks.load(data, family, weights)
     network = Explained(model, activations)
     test = artefacts.load_arrays(artefacts.part(dataset, "test"))["images"]
     images = np.resize(test, (MOST_IMAGES, *shape)).astype(np.float32)
@@ -184,7 +185,7 @@ def measure(cell: Cell, method: str, contest: Contest) -> dict[str, Any]:
 
 
 def enough(run: Callable[[int], float]) -> int:
-    """So many images, a power of two, that a run takes ENOUGH_SECONDS; leaves it warmed up."""
+    """How many images, a power of two, a run of ENOUGH_SECONDS takes; leaves it warmed up."""
     images, more = FEWEST_IMAGES, 2
     while more > 1 and images < MOST_IMAGES:
         run(images)  # traced
@@ -200,8 +201,8 @@ def spread(name: str, values: list[float]) -> dict[str, float]:
 
 
 def fastest_bare(cell: Cell, contest: Contest, total: int) -> tuple[int, Callable[[], None]]:
-    """`total` bare passes over images that are there already, and the batch size in which they are
-    fastest: class logits, or their gradients."""
+    """`total` bare passes over images in memory, for class logits or their gradients, and the batch
+    size in which they are fastest."""
     import keras
     import tensorflow as tf
 
@@ -247,14 +248,6 @@ def seconds(run: Callable[[], None]) -> float:
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
-
-
-def processor() -> str:
-    """The processor's model, as Linux names it."""
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor()
 
 
 def markdown(table: pd.DataFrame) -> str:

@@ -1,18 +1,18 @@
-"""How far our recipes come, and how soon: against the article's snippets, and without each
-ingredient.
+"""How accurate our recipes become and how fast they train: against the article's snippets, and with
+one ingredient changed.
 
-    python benchmarks/recipes.py races        # half an hour, on a quiet machine
+    python benchmarks/recipes.py races        # half an hour, on an idle machine
     python benchmarks/recipes.py official     # an hour and a half
     python benchmarks/recipes.py ablations    # two to three hours
-    python benchmarks/recipes.py machine      # a quarter of an hour, on a quiet machine
+    python benchmarks/recipes.py machine      # a quarter of an hour, on an idle machine
     python benchmarks/recipes.py pixels       # the LSTM over single pixels, an hour and a half
 
-Each network is trained in a process of its own and leaves its row in recipes.csv when it is done;
-recipes.md is written anew after each. A run that was cut short goes on where it stopped. Needs the
-trained networks' figures (`make run DATASET=mnist`).
+Each network is trained in a process of its own, which adds its row to recipes.csv at the end and
+writes recipes.md anew. An interrupted run continues where it stopped. Needs MNIST's results
+(`make run DATASET=mnist`).
 """
 
-import glassnets.stages  # noqa: F401, I001  pins the processor, before NumPy is imported
+import glassnets.pipeline.stages  # noqa: F401, I001  pins the processor before NumPy is imported
 
 import multiprocessing
 import os
@@ -33,12 +33,16 @@ from scipy import stats
 from sklearn.metrics import accuracy_score, log_loss
 from tqdm import tqdm
 
-from glassnets import artefacts, evaluation, families, params, registry, runtime, splits, training
-from glassnets.params import Muon, Training
-from glassnets.verify.processor import processor
+from glassnets import config, registry, runtime
+from glassnets.config.schema import Muon, Training
+from glassnets.data import Arrays, splits
+from glassnets.evaluation.metrics import softmax
+from glassnets.models import families, training
+from glassnets.pipeline import artefacts
+from glassnets.pipeline.verify.processor import processor
 
 HERE = Path(__file__).parent
-PARAMS = params.load(artefacts.params_file())
+PARAMS = config.load(artefacts.params_file())
 MNIST = PARAMS.dataset("mnist")
 LOOKS = 10  # at the validation part in each of the first EARLY epochs of a race, then one an epoch
 EARLY = 5
@@ -101,7 +105,7 @@ OWN: dict[str, dict[str, Changes]] = {
     "feedforward": {
         "Muon": muon(0.03),
         "dropout of 0.1": ({"dropout": 0.1}, {}),
-        "no batch normalisation": ({"batch_normalization": False}, {}),
+        "no batch normalisation": ({"batch_normalization": None}, {}),
         "1024 and 512 units": ({"units": (1024, 512)}, {}),
     },
     "lstm": NO_DROPOUT
@@ -114,7 +118,7 @@ OWN: dict[str, dict[str, Changes]] = {
     "cnn": {
         "AdamW": ({}, {"muon": None, "learning_rate": 0.006}),
         "dropout of 0.2": ({"dropout": 0.2}, {}),
-        "no batch normalisation": ({"batch_normalization": False}, {}),
+        "no batch normalisation": ({"batch_normalization": None}, {}),
         "three wide stages": ({"filters": ((32,), (64,), (128,))}, {}),
     },
     "attention": NO_DROPOUT
@@ -166,10 +170,10 @@ KEY = list(Job.__dataclass_fields__)
 def recipe(job: Job) -> tuple[Any, Training]:
     """The shape of the job's network, and how it is trained."""
     cell = MNIST.family(job.family)
-    presets, how = registry.member("families", job.family).PRESETS, cell.training
+    presets, how = registry.member(registry.FAMILIES, job.family).PRESETS, cell.training
     if job.recipe.startswith("snippet"):
         rows = job.family == "lstm" and "pixels" not in job.recipe
-        return presets["seed"].model_copy(update={"sequence": "rows"} if rows else {}), SNIPPET
+        return presets["article"].model_copy(update={"sequence": "rows"} if rows else {}), SNIPPET
     if "pixels" in job.recipe:
         return presets["pixels"], how.model_copy(update=OVER_PIXELS)
     update: dict[str, Any] = {}
@@ -202,8 +206,8 @@ class Arrived(Exception):  # noqa: N818  it is no error
     """The race is over."""
 
 
-def begin(job: Job, threads: dict[str, int]) -> tuple[dict[str, artefacts.Arrays], Any, Training]:
-    """The parts of the images, the job's network as it is at first, and how it is trained."""
+def begin(job: Job, threads: dict[str, int]) -> tuple[dict[str, Arrays], Any, Training]:
+    """The parts of the images, the job's network with its first weights, and how it is trained."""
     runtime.start_tensorflow(PARAMS.runtime.model_copy(update=threads))
     data = MNIST.model_copy(update={"split": job.split})
     parts = splits.split(artefacts.load_arrays(artefacts.raw("mnist")), data)
@@ -258,7 +262,7 @@ def train(job: Job, aim: float | None) -> dict[str, Any]:
     else:
         # Ingredients are chosen by the validation part: theirs of the test part stay unread.
         for name in ["validation"] if job.is_ablation else ["validation", "test"]:
-            p = evaluation.softmax(families.predict(model, parts[name]["images"]))
+            p = softmax(families.predict(model, parts[name]["images"]))
             labels = parts[name]["labels"]
             row[f"{name}_accuracy"] = accuracy_score(labels, p.argmax(axis=1))
             row[f"{name}_log_loss"] = log_loss(labels, p, labels=range(MNIST.classes))
@@ -307,10 +311,10 @@ def _accuracy(model: Any, how: Training, held: dict[str, Any]) -> float:
     kept = [weight.numpy() for weight in weights]
     for weight, average in zip(weights, averages, strict=True):
         weight.assign(average)
-    called = families.predict(model, held["images"]).argmax(axis=1)
+    predicted = families.predict(model, held["images"]).argmax(axis=1)
     for weight, value in zip(weights, kept, strict=True):
         weight.assign(value)
-    return float(accuracy_score(held["labels"], called))
+    return float(accuracy_score(held["labels"], predicted))
 
 
 def known() -> pd.DataFrame:
@@ -391,7 +395,7 @@ def our_accuracy(rows: pd.DataFrame, family: str, split: str) -> list[float]:
 
 
 def race_table(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    found = []
+    table = []
     for family in SEEDS:
         snippet, ours = of(rows, "snippet", family), of(rows, "race", family)
         snippet = snippet.loc[ours.index]
@@ -399,7 +403,7 @@ def race_table(rows: pd.DataFrame) -> list[dict[str, Any]]:
             continue
         cpu, wall = "cpu_seconds_to_goal", "wall_seconds_to_goal"
         mean, text = ratio(ours[cpu], snippet[cpu])
-        found.append(
+        table.append(
             {
                 "family": family,
                 "the snippet's validation accuracy %": spread(
@@ -413,11 +417,11 @@ def race_table(rows: pd.DataFrame) -> list[dict[str, Any]]:
                 "": "reached" if mean <= FLOORS[family][2] else "missed",
             }
         )
-    return found
+    return table
 
 
 def accuracy_table(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    found = []
+    table = []
     for family, (least_random, least_official, _) in FLOORS.items():
         for name, label in (("default", "ours"), ("snippet", "snippet")):
             whole = of(rows, name, family)
@@ -434,7 +438,7 @@ def accuracy_table(rows: pd.DataFrame) -> list[dict[str, Any]]:
             ]
             if name == "snippet":
                 verdicts = ["", ""]
-            found.append(
+            table.append(
                 {
                     "family": family,
                     "": label,
@@ -452,7 +456,7 @@ def accuracy_table(rows: pd.DataFrame) -> list[dict[str, Any]]:
         if len(whole):
             accuracy = 100 * whole["test_accuracy"]
             reached = "reached" if accuracy.mean() >= FLOOR_OVER_PIXELS else "missed"
-            found.append(
+            table.append(
                 {
                     "family": "lstm, over single pixels",
                     "": label,
@@ -464,7 +468,7 @@ def accuracy_table(rows: pd.DataFrame) -> list[dict[str, Any]]:
                     **_costs(whole),
                 }
             )
-    return found
+    return table
 
 
 def _costs(whole: pd.DataFrame) -> dict[str, str]:
@@ -479,7 +483,7 @@ def _costs(whole: pd.DataFrame) -> dict[str, str]:
 
 
 def ablation_table(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    found = []
+    table = []
     for family in SEEDS:
         base = of(rows, "the recipe", family)
         for name in {**ALL, **OWN[family]}:
@@ -491,7 +495,7 @@ def ablation_table(rows: pd.DataFrame) -> list[dict[str, Any]]:
             gain = 100 * (here["validation_accuracy"] - against["validation_accuracy"])
             loss = here["validation_log_loss"] / against["validation_log_loss"]
             same = name == "the recipe"
-            found.append(
+            table.append(
                 {
                     "family": family,
                     "": name,
@@ -502,11 +506,11 @@ def ablation_table(rows: pd.DataFrame) -> list[dict[str, Any]]:
                     "CPU s": f"{here['cpu_seconds'].mean():.0f}",
                 }
             )
-    return found
+    return table
 
 
 def machine_table(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    found = []
+    table = []
     for family in SEEDS:
         base = of(rows, "as it is", family)
         for name in list(MACHINE)[1:]:
@@ -514,22 +518,22 @@ def machine_table(rows: pd.DataFrame) -> list[dict[str, Any]]:
             if here.empty:
                 continue
             against = base.loc[here.index]
-            found.append(
+            table.append(
                 {"family": family, "": name}
                 | {
                     f"ratio, {label}": ratio(here[time], against[time])[1]
                     for label, time in (("CPU", "cpu_seconds"), ("wall clock", "wall_seconds"))
                 }
             )
-    return found
+    return table
 
 
 def write_page() -> None:
     rows = known()
 
-    def table(found: list[dict[str, Any]]) -> str:
-        frame = pd.DataFrame(found).fillna("")
-        return str(frame.to_markdown(index=False)) if found else "Not run yet."
+    def table(lines: list[dict[str, Any]]) -> str:
+        frame = pd.DataFrame(lines).fillna("")
+        return str(frame.to_markdown(index=False)) if lines else "Not run yet."
 
     page = f"""# Our recipes against the article's snippets
 

@@ -1,4 +1,4 @@
-"""The README's pictures: the report, the drawing board and the registry, as a person sees them.
+"""The README's pictures: screenshots of the report, the drawing board and the registry.
 
 python docs/screenshots.py        # after `make run DATASET=mnist`; needs Debian's chromium
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 import requests
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from glassnets import artefacts
+from glassnets.pipeline import artefacts
 
 DOCS = Path(__file__).parent
 SEVEN = ((86, 66), (196, 60), (150, 150), (118, 236))
@@ -28,7 +28,7 @@ def open_page(browser: Browser, url: str, width: int, height: int) -> Page:
 
 @contextmanager
 def serving(url: str, *command: str) -> Iterator[str]:
-    """Runs a server until the block ends; gives its address once it answers."""
+    """Runs a server until the block ends; yields its address once it responds."""
     with subprocess.Popen([sys.executable, "-m", *command]) as process:
         try:
             while process.poll() is None:
@@ -45,15 +45,15 @@ def serving(url: str, *command: str) -> Iterator[str]:
 def report(browser: Browser) -> None:
     page = open_page(browser, (artefacts.results("mnist") / "report.html").as_uri(), 1200, 900)
     page.get_by_label("Method").select_option("integrated_gradients")
-    page.evaluate("dispatchEvent(new Event('beforeprint'))")  # draws what is above, too
-    page.locator("#trust svg").last.wait_for()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")  # draws all, unscrolled
+    page.locator("#verdicts svg").last.wait_for()
     page.wait_for_timeout(1000)
     page.locator("#explorer").screenshot(path=DOCS / "report.png")
 
 
 def board(browser: Browser) -> None:
     url = "http://127.0.0.1:8765"
-    with serving(url, "glassnets.demo", "--dataset", "mnist", "--port", "8765"):
+    with serving(url, "glassnets.apps.board", "--dataset", "mnist", "--port", "8765"):
         page = open_page(browser, url, 1280, 820)
         box = page.locator("#canvas").bounding_box()
         assert box is not None
@@ -62,10 +62,10 @@ def board(browser: Browser) -> None:
             if i == 0:
                 page.mouse.down()
         page.mouse.up()
-        page.get_by_text("Answered in").wait_for()
-        page.get_by_label("Explained by").select_option("integrated_gradients")
-        page.locator(".card.doubtful").first.wait_for()
-        page.get_by_text("Answered in").wait_for()
+        page.get_by_text("Predicted in").wait_for()
+        with page.expect_response("**/predictions?method=integrated_gradients*"):
+            page.get_by_label("Method").select_option("integrated_gradients")
+        page.wait_for_timeout(500)
         page.screenshot(path=DOCS / "board.png", full_page=True)
 
 

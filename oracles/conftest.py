@@ -1,6 +1,6 @@
-"""The trained networks of digits, as we and as the other libraries want them."""
+"""The trained networks of digits, in the form that we and the other libraries need."""
 
-import glassnets.stages  # noqa: F401, I001  pins the processor, before NumPy is imported
+import glassnets.pipeline.stages  # noqa: F401, I001  pins the processor before NumPy is imported
 
 import functools
 from dataclasses import dataclass
@@ -9,19 +9,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from glassnets import artefacts, families, params, runtime
-from glassnets.explanations import Explained
+from glassnets import config, runtime
+from glassnets.attribution.methods import Explained
+from glassnets.errors import GlassnetsError
+from glassnets.models import families
+from glassnets.pipeline import artefacts, networks
 
-PARAMS = params.load(artefacts.params_file())
+PARAMS = config.load(artefacts.params_file())
 DIGITS = PARAMS.dataset("digits")
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network, and images of the test part with the classes it answers.
+    """A trained network, and images of the test part with the classes it predicts.
 
-    model takes images (n, h, w, 1), as Xplique wants them; columns has a dimension more than
-    images, one_hot (n, classes) says what targets (n,) say.
+    model: takes images (n, h, w, 1), as Xplique needs them.
+    images, targets: float32 (n, h, w), int32 (n,); columns are the images (n, h, w, 1), one_hot
+    the targets (n, classes).
     """
 
     network: Explained
@@ -67,11 +71,10 @@ def _trained(family):
     import keras
 
     path = artefacts.weights("digits", family, DIGITS.seeds[0])
-    if not path.exists():
-        pytest.fail(f"expected the trained network {path}, got none: run `make run` first")
-    cell = DIGITS.family(family)
-    model, activations = families.build(family, cell.network, DIGITS.image_shape, DIGITS.classes)
-    artefacts.load_weights(model, path)
+    try:
+        model, activations = networks.load(DIGITS, family, path)
+    except GlassnetsError as error:
+        pytest.fail(f"{error}: run `make run` first")
     train = artefacts.load_arrays(artefacts.part("digits", "train"))["images"]
     images = artefacts.load_arrays(artefacts.part("digits", "test"))["images"][:8]
     columns = keras.Input((*DIGITS.image_shape, 1))

@@ -1,17 +1,17 @@
 """Our maps against Xplique's and SHAP's, on the trained networks of digits, in all families.
 
-What we do otherwise on purpose, and why. Each test undoes the difference on one side and holds
+Where the implementations differ, and why. Each test removes the difference on one side and holds
 the rest to a tolerance, in parts of the largest pixel of the map.
 
-gradient: signed; Xplique's Saliency is absolute. Every map here says for or against the class.
+gradient: signed; Xplique's Saliency is absolute. Every map here is for or against the class.
 
 integrated gradients: at the midpoints of the steps; Xplique's by trapezoids, both ends included.
 The same limit, to which both come within 0.002 in 1000 steps (where the network has kinks, ReLU,
 they come slowly), but for as many gradients the error of midpoints is half as large.
 
 expected gradients: one α from each of equal parts of 0…1, and the same draws for all images;
-SHAP's α is uniform, with new draws for each image. Less variance, and no map depends on the images
-beside it. SmoothGrad: the same draws for all images, Xplique's are new for each. Both are held
+SHAP's α is uniform, with new draws for each image. Less variance, and no map depends on the
+other images. SmoothGrad: the same draws for all images, Xplique's are new for each. Both are held
 statistically.
 
 occlusion: the mean over the patches that cover a pixel; Xplique's is the sum, in which the middle
@@ -22,7 +22,7 @@ RISE: a place of its own for each mask, as in the paper; Xplique cuts all masks 
 place, so that their cells' borders stay where they are, and adds 0.0001 to the masks' sum. Held
 twice: exactly with the same masks, and by correlation with its own.
 
-KernelSHAP: the values sum to f(x) − f(baseline), as Shapley's do, and a patch's is spread over its
+KernelSHAP: the values sum to f(x) − f(reference), as Shapley's do, and a patch's is spread over its
 pixels; Xplique solves the least squares with a free sum and a free constant, which adds the same
 number to all players, and gives every pixel the whole value. SHAP's KernelExplainer agrees.
 
@@ -41,7 +41,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from glassnets.explanations import explain, perturbations
+from glassnets.attribution.methods import explain, perturbations
 
 
 def test_gradient(trained, assert_close):
@@ -60,8 +60,8 @@ def test_gradient_x_input(trained, assert_close):
     assert_close(ours, theirs, 1e-5)
 
 
-@pytest.mark.parametrize("baseline", [0, 100])
-def test_integrated_gradients(trained, assert_close, baseline):
+@pytest.mark.parametrize("reference", [0, 100])
+def test_integrated_gradients(trained, assert_close, reference):
     from xplique.attributions import IntegratedGradients
 
     ours = explain(
@@ -70,10 +70,10 @@ def test_integrated_gradients(trained, assert_close, baseline):
         trained.images,
         trained.targets,
         steps=1000,
-        baseline=baseline,
+        reference=reference,
     )
     explainer = IntegratedGradients(
-        trained.model, batch_size=1000, steps=1000, baseline_value=baseline
+        trained.model, batch_size=1000, steps=1000, baseline_value=reference
     )
     assert_close(ours, explainer(trained.columns, trained.one_hot), 0.002)
 
@@ -118,7 +118,7 @@ def test_occlusion(trained, assert_close, patch, stride):
         trained.targets,
         patch_size=patch,
         stride=stride,
-        baseline=50,
+        reference=50,
     )
     explainer = Occlusion(
         trained.model, patch_size=patch, patch_stride=stride, occlusion_value=50.0
@@ -148,7 +148,7 @@ def test_rise_with_the_same_masks(trained, assert_close, monkeypatch):
         masks=500,
         grid=4,
         seed=0,
-        baseline=50,
+        reference=50,
     )
     explainer = Rise(trained.model, mask_value=50.0)
     assert_close(ours, explainer(trained.columns, trained.one_hot), 1e-5)

@@ -1,15 +1,15 @@
-"""Our trust metrics against Xplique's, on the trained networks of digits, in all families.
+"""Our attribution metrics against Xplique's, on the trained networks of digits, in all families.
 
-What we do otherwise on purpose, and why. Each test undoes the difference on one side and holds
+Where the implementations differ, and why. Each test removes the difference on one side and holds
 the rest to a tolerance.
 
-Every metric gives a score of each image, of which intervals are made; Xplique gives the mean.
+Every metric gives a score for each image, for the intervals; Xplique gives the mean.
 
 deletion, insertion: of equal pixels the upper, then the left one goes first; Xplique leaves their
 order to the sort. So maps without equal pixels are compared.
 
 faithfulness correlation: Pearson's, over subsets of one size, as in the paper; Xplique's MuFidelity
-is Spearman's, over subsets into which each pixel comes by chance: how many came moves both sums.
+is Spearman's, over subsets of random size, which changes both sums.
 
 max-sensitivity: the largest change, in parts of the map's norm, by noise of both signs; Xplique's
 AverageStability is the mean change, in the map's own units, by noise that only brightens. So a
@@ -27,12 +27,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from glassnets.explanations import explain
-from glassnets.trust import faithfulness
-from glassnets.trust.description import complexity
-from glassnets.trust.metric import Judged
-from glassnets.trust.randomization import rank_correlations, ranked
-from glassnets.trust.robustness import max_sensitivity
+from glassnets.attribution.methods import explain
+from glassnets.attribution.metrics import faithfulness
+from glassnets.attribution.metrics.description import complexity
+from glassnets.attribution.metrics.metric import Judged
+from glassnets.attribution.metrics.randomization import rank_correlations, ranked
+from glassnets.attribution.metrics.robustness import max_sensitivity
+from glassnets.config.schema import Removal
 
 MAPS = ("gradient", "gradient_x_input", "random_map")
 
@@ -41,16 +42,17 @@ MAPS = ("gradient", "gradient_x_input", "random_map")
 def judged(trained):
     """The network and its maps; the gradient's and the random ones have no two equal pixels."""
 
-    def ask(method, images, targets):
+    def attribute(method, images, targets):
         return explain(method, trained.network, images, targets)
 
     return Judged(
         network=trained.network,
         images=trained.images,
         targets=trained.targets,
-        maps={method: ask(method, trained.images, trained.targets) for method in MAPS},
-        explain=ask,
+        maps={method: attribute(method, trained.images, trained.targets) for method in MAPS},
+        attribute=attribute,
         mean_image=np.zeros(trained.network.image_shape, np.float32),
+        removal=Removal(blur=0.25, noise=0.01),
     )
 
 
@@ -58,7 +60,7 @@ def judged(trained):
 def test_deletion_and_insertion(trained, judged, quantity, activation):
     from xplique.metrics import Deletion, Insertion
 
-    options = faithfulness.DeletionInsertion(steps=32, baselines=("black",))
+    options = faithfulness.DeletionInsertion(steps=32, references=("black",))
     scores = faithfulness.deletion_insertion(judged, options)
     given = trained.model, trained.columns, trained.one_hot
     for metric in (Deletion, Insertion):
@@ -72,7 +74,7 @@ def test_faithfulness_correlation(trained, judged, monkeypatch):
     from scipy.stats import pearsonr
     from xplique.metrics import MuFidelity, fidelity
 
-    options = faithfulness.FaithfulnessCorrelation(subsets=200, fraction=0.2, baseline="black")
+    options = faithfulness.FaithfulnessCorrelation(subsets=200, fraction=0.2, reference="black")
     scores = faithfulness.faithfulness_correlation(judged, options)
     subsets = faithfulness.random_subsets(trained.network.image_shape, 200, 0.2, 0)
 

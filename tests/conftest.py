@@ -1,8 +1,8 @@
 """Tests run under the processor settings and determinism of the stages themselves.
 
-Also what several rooms' tests need: networks to explain (a linear one, and the four families as
-digits has them, untrained), a project that holds them, and a browser. What imports NumPy is
-imported in the fixtures, after the processor is pinned.
+Also what the tests of several packages need: networks to explain (a linear one, and the four
+families as digits has them, untrained), a project that holds them, and a browser. What imports
+NumPy is imported in the fixtures, after the processor is pinned.
 """
 
 import functools
@@ -10,18 +10,31 @@ import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import hypothesis
 import pytest
 
 from glassnets import runtime
 
+# The same examples every time, however long they take.
+hypothesis.settings.register_profile("glassnets", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("glassnets")
+
 runtime.pin_processor()  # before anything imports NumPy
+
+
+def pytest_collection_modifyitems(items):
+    """Whole pipelines first: they take longest, and what begins last ends last."""
+    items.sort(key=lambda item: "whole_pipelines" not in item.path.parts)
+
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="session")
 def parameters():
-    from glassnets import artefacts, params
+    from glassnets import config
 
-    return params.load(artefacts.params_file())
+    return config.load(ROOT / "params.yaml")
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +60,7 @@ def linear(tensorflow):
     import keras
     import numpy as np
 
-    from glassnets.explanations import Explained
+    from glassnets.attribution.network import Explained
 
     def build(shape, classes=3, **options):
         pixels = shape[0] * shape[1]
@@ -65,8 +78,8 @@ def linear(tensorflow):
 def family(tensorflow, parameters, draw_images):
     """``family(name)``: the network of digits' cell, the same for every test;
     ``family(name, batch_size)`` runs it in other batches."""
-    from glassnets import families
-    from glassnets.explanations import Explained
+    from glassnets.attribution.network import Explained
+    from glassnets.models import families
 
     digits = parameters.dataset("digits")
 
@@ -76,11 +89,19 @@ def family(tensorflow, parameters, draw_images):
         network = digits.family(name).network
         model, activations = families.build(name, network, digits.image_shape, digits.classes)
         _draw_biases(model)
-        return model, activations
+        return model, activations, model.get_weights()
 
     @functools.cache
+    def explained(name, batch_size):
+        model, activations, _ = built(name)
+        return Explained(
+            model, activations, references=draw_images(20, seed=9), batch_size=batch_size
+        )
+
     def get(name, batch_size=1024):
-        return Explained(*built(name), references=draw_images(20, seed=9), batch_size=batch_size)
+        model, _, weights = built(name)
+        model.set_weights(weights)  # whatever another test has left
+        return explained(name, batch_size)
 
     return get
 
@@ -111,10 +132,9 @@ def untrained_project(tmp_path_factory, family, draw_images):
     import numpy as np
     from PIL import Image
 
-    root = Path(__file__).parents[1]
     project = tmp_path_factory.mktemp("project")
     for name in ("dvc.yaml", "params.yaml"):
-        shutil.copy(root / name, project)
+        shutil.copy(ROOT / name, project)
     for name in ("cnn", "lstm", "feedforward", "attention"):
         folder = project / "models" / "digits" / name
         folder.mkdir(parents=True)
@@ -123,7 +143,7 @@ def untrained_project(tmp_path_factory, family, draw_images):
     processed.mkdir(parents=True)
     labels = np.arange(20, dtype=np.uint8) % 10
     np.savez(processed / "train.npz", images=draw_images(20).astype(np.uint8), labels=labels)
-    results = project / "results" / "digits" / "cnn"
+    results = project / "results" / "digits" / "cells" / "cnn"
     results.mkdir(parents=True)
     (results / "leaderboard.csv").write_text(BOARD, encoding="utf-8")
     image = np.full((90, 70), 240, np.uint8)
@@ -149,16 +169,18 @@ def chromium():
 @pytest.fixture
 def browse(chromium):
     """``browse(url, width=1280, color_scheme="light")``: the page, in a window of its own. In the
-    end nothing must have gone wrong in it, and nothing been asked of any other server."""
-    asked, wrong, own, contexts = [], [], [], []
+    end it must have reported no error, and requested nothing of any other server."""
+    requests, errors, own, contexts = [], [], [], []
 
     def build(url, width=1280, **options):
         context = chromium.new_context(viewport={"width": width, "height": 900}, **options)
         contexts.append(context)
         page = context.new_page()
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda said: wrong.append(said.text) if _is_wrong(said) else None)
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on(
+            "console", lambda message: errors.append(message.text) if _is_error(message) else None
+        )
         scheme, host, *_ = urlsplit(url)
         own.append(f"{scheme}://{host}")
         page.goto(url)
@@ -167,13 +189,13 @@ def browse(chromium):
     yield build
     for context in contexts:
         context.close()
-    assert [url for url in asked if not url.startswith((*own, "data:"))] == []
-    assert wrong == []
+    assert [url for url in requests if not url.startswith((*own, "data:"))] == []
+    assert errors == []
 
 
-def _is_wrong(said):
-    # Chromium says so, too, where a page asks for what a server rightly refuses.
-    return said.type == "error" and "status of 422" not in said.text
+def _is_error(message):
+    # A request that a server rightly refuses is an error to Chromium, too.
+    return message.type == "error" and "status of 422" not in message.text
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Datasets and families are found by name: a file in the room is a member of the room.
+"""Plug-ins found by name: each module of `models.families` is a family, of `data.sources` a source.
 
 So a new family is one new file, and no other family's stages depend on it.
 """
@@ -9,18 +9,21 @@ from types import ModuleType
 
 import glassnets
 
+FAMILIES = "models.families"
+SOURCES = "data.sources"
 
-def names(room: str) -> tuple[str, ...]:
-    """Names of the modules in ``glassnets/<room>/``, sorted, without importing them."""
-    folders = [f"{folder}/{room}" for folder in glassnets.__path__]
+
+def names(package_name: str) -> tuple[str, ...]:
+    """Names of the modules of ``glassnets.<package_name>``, sorted, without importing them."""
+    folders = [f"{folder}/{package_name.replace('.', '/')}" for folder in glassnets.__path__]
     return tuple(sorted(module.name for module in iter_modules(folders)))
 
 
-def package(room: str) -> ModuleType:
-    """The package ``glassnets.<room>``."""
-    return import_module(f"glassnets.{room}")
+def package(package_name: str) -> ModuleType:
+    """The package ``glassnets.<package_name>``."""
+    return import_module(f"glassnets.{package_name}")
 
 
-def member(room: str, name: str) -> ModuleType:
-    """The module ``glassnets.<room>.<name>``."""
-    return import_module(f"glassnets.{room}.{name}")
+def member(package_name: str, name: str) -> ModuleType:
+    """The module ``glassnets.<package_name>.<name>``."""
+    return import_module(f"glassnets.{package_name}.{name}")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from glassnets.params import Runtime
+from glassnets.config.schema import Runtime
 
 
 def pin_processor() -> None:

@@ -1,20 +1,27 @@
-"""Explanations and leaderboards to report on, as explain@D-F leaves them."""
+"""Attributions and leaderboards to report on, as attribute@D-F and verdict@D-F write them."""
+
+from dataclasses import fields
 
 import numpy as np
 import pandas as pd
 import pytest
 
-FIGURES = (
-    *("insertion_minus_deletion", "faithfulness_correlation", "infidelity", "max_sensitivity"),
-    *("parameter_randomization_signed", "parameter_randomization_unsigned"),
-    *("label_randomization_signed", "label_randomization_unsigned"),
-)
+from glassnets.attribution.scores import SCORES
+from glassnets.config.schema import Evaluation
+from glassnets.report.results import Results
+
+
+@pytest.fixture(scope="session")
+def evaluation():
+    return Evaluation(
+        bootstrap_resamples=500, confidence_level=0.95, calibration_bins=15, random_state=0
+    )
 
 
 @pytest.fixture(scope="session")
 def leaderboard():
     """``leaderboard(occlusion=0.4, rise=(0.3, "not above edges"))``: methods with their insertion −
-    deletion ± 0.05, and the marks of those that do not pass; then two controls."""
+    deletion ± 0.05, and the marks of those that have any; then two controls."""
 
     def build(localized=False, **methods):
         rows = []
@@ -23,29 +30,33 @@ def leaderboard():
             control = method in ("edges", "random_map")
             passes = not control and marks in ("", "shape survives randomization")
             row = {"method": method, "control": control, "passes": passes, "marks": marks}
-            for place, figure in enumerate(FIGURES):
-                mean = value / (1 + place)
-                row |= {figure: mean, f"{figure}_ci_low": mean - 0.05}
-                row[f"{figure}_ci_high"] = mean + 0.05
+            scores = [name for name, score in SCORES.items() if not score.needs_evidence]
+            means = {score: value / (1 + place) for place, score in enumerate(scores)}
             if localized:
-                row |= {"relevance_mass": value, "relevance_mass_ci_low": value - 0.05}
-                row["relevance_mass_ci_high"] = value + 0.05
+                means["relevance_mass"] = value
+            for score, mean in means.items():
+                row |= {
+                    score: mean,
+                    f"{score}_ci_low": mean - 0.05,
+                    f"{score}_ci_high": mean + 0.05,
+                }
             rows.append(row)
         table = pd.DataFrame(rows)
-        merit = table["insertion_minus_deletion"].mask(table["control"])
-        table.insert(4, "rank", merit.rank(ascending=False, method="min").astype("Int64"))
+        values = table["insertion_minus_deletion"].mask(table["control"])
+        table.insert(4, "rank", values.rank(ascending=False, method="min").astype("Int64"))
         return table.sort_values(["control", "rank"], ignore_index=True)
 
     return build
 
 
 @pytest.fixture(scope="session")
-def cell():
-    """``cell(0, "rise")``: a family's explanations of 6 images of 5×4 by 3 networks, drawn."""
+def attributions():
+    """``attributions(0, "rise")``: random attributions of 6 images of 5×4 by 3 networks of a
+    family, all predictions right."""
 
     def build(seed, *methods, evidence=False):
         rng = np.random.default_rng(0)
-        made = {
+        arrays = {
             "index": np.array([50, 10, 40, 20, 0, 30]),
             "labels": np.array([0, 1, 2, 3, 4, 5], np.uint8),
             "images": rng.integers(0, 256, (6, 5, 4), np.uint8),
@@ -53,9 +64,35 @@ def cell():
             "predictions": np.tile([0, 1, 2, 3, 4, 5], (3, 1)),
         }
         if evidence:
-            made["evidence"] = rng.random((6, 5, 4)) < 0.3
+            arrays["evidence"] = rng.random((6, 5, 4)) < 0.3
         rng = np.random.default_rng(seed)
-        maps = {m: rng.normal(size=(3, 6, 5, 4)).astype(np.float32) for m in methods}
-        return made | maps
+        return arrays | {m: rng.normal(size=(3, 6, 5, 4)).astype(np.float32) for m in methods}
 
     return build
+
+
+@pytest.fixture(scope="session")
+def results():
+    """``results(leaderboard=…)``: a cell's results, of which a test needs some."""
+
+    def build(**parts):
+        return Results(**dict.fromkeys(field.name for field in fields(Results)) | parts)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def has_colour():
+    """``has_colour(png, "#c00000")``: whether a pixel of a picture has this colour."""
+    import io
+
+    from matplotlib.colors import to_rgb
+    from PIL import Image
+
+    def check(png, colour):
+        with Image.open(io.BytesIO(png)) as image:
+            pixels = np.asarray(image.convert("RGB"))
+        wanted = np.rint(255 * np.array(to_rgb(colour)))
+        return bool((pixels == wanted).all(axis=-1).any())
+
+    return check

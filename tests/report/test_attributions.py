@@ -1,18 +1,14 @@
-"""Pictures of maps."""
-
-import io
+"""Pictures of attributions."""
 
 import matplotlib
-import matplotlib.image
 import numpy as np
 import pytest
 
-from glassnets.report import attributions, drawing, leaderboards
+from glassnets.report import attributions as pictures
+from glassnets.report import drawing
+from glassnets.report.agreement import Example
 
-
-def has(png, colour):
-    pixels = matplotlib.image.imread(io.BytesIO(png))[..., :3]
-    return np.isclose(pixels, matplotlib.colors.to_rgb(colour), atol=0.01).all(axis=-1).any()
+METHODS = ("rise", "occlusion", "edges", "random_map")
 
 
 @pytest.fixture
@@ -21,17 +17,14 @@ def board(leaderboard):
 
 
 @pytest.fixture
-def one(cell):
-    """A single network's part of a cell."""
-    made = cell(0, "rise", "occlusion", "edges", "random_map", evidence=True)
-    maps = {name: made[name][0] for name in ("edges", "occlusion", "rise")}
-    return {
-        "images": made["images"],
-        "maps": maps,
-        "labels": made["labels"],
-        "predictions": made["predictions"][0],
-        "title": "cnn on digits, seed 0",
-    }, made["evidence"]
+def arrays(attributions):
+    made = attributions(0, *METHODS, evidence=True)
+    del made["random_map"]  # which the leaderboard has, though
+    return made
+
+
+def gallery(arrays, board, place=0):
+    return pictures.gallery(arrays, board, "cnn on digits, seed 0", place)
 
 
 def tiles(figure):
@@ -40,62 +33,55 @@ def tiles(figure):
     return [(image.get_array(), image.get_clim()) for image in axes.images]
 
 
+def frames(figure):
+    (axes,) = figure.axes
+    return [matplotlib.colors.to_hex(patch.get_edgecolor()) for patch in axes.patches]
+
+
 def texts(figure):
     (axes,) = figure.axes
     return [text.get_text() for text in axes.texts]
 
 
-def test_a_row_a_method_in_the_order_of_the_leaderboard(one, board):
-    inputs, _ = one
-    figure = attributions.gallery(**inputs, leaderboard=board)
+def test_a_row_a_method_in_the_order_of_the_leaderboard(arrays, board):
+    figure = gallery(arrays, board, place=1)
     assert [text for text in texts(figure) if len(text) > 1] == [
         *("image", "rise", "occlusion", "edges (control)")
     ]
-    maps = [array for array, _ in tiles(figure)]
-    first_image = [inputs["images"][0]]
-    first_image += [inputs["maps"][name][0] for name in ("rise", "occlusion", "edges")]
-    for drawn, expected in zip(maps[:4], first_image, strict=True):
-        assert np.array_equal(drawn, expected)
+    drawn = [pixels for pixels, _ in tiles(figure)][:4]
+    assert np.array_equal(drawn[0], arrays["images"][0])
+    for pixels, method in zip(drawn[1:], METHODS, strict=False):
+        assert np.array_equal(pixels, drawing.coloured(arrays[method][1, 0]))
 
 
-def test_white_says_nothing_and_red_speaks_for(one, board):
-    inputs, _ = one
-    map_ = inputs["maps"]["rise"]
-    map_[1] += 20  # positive everywhere
-    map_[2] -= 20
-    map_[3] = 0
-    drawn = tiles(attributions.gallery(**inputs, leaderboard=board))
-    limits = [drawn[4 * column + 1][1] for column in range(4)]
-    most = np.abs(map_[0]).max()
-    assert limits[0] == pytest.approx((-most, most))
-    low, high = map_[1].min(), map_[1].max()
-    assert limits[1] == pytest.approx((2 * low - high, high))
-    low, high = map_[2].min(), map_[2].max()
-    assert limits[2] == pytest.approx((low, 2 * high - low))
-    assert limits[3] == (-1, 1)
+def test_colours_are_symmetric_about_white(arrays, board):
+    limits = [limits for _, limits in tiles(gallery(arrays, board))]
+    assert limits[1:4] == [(-1, 1)] * 3
 
 
-def test_wrong_answers_and_failing_methods_are_red(one, board, leaderboard):
-    inputs, _ = one
-    assert not has(
-        drawing.png(attributions.gallery(**inputs, leaderboard=board)), leaderboards.WARNING
-    )
+def test_only_methods_that_pass_have_no_red_frame(arrays, leaderboard):
+    board = leaderboard(rise=(0.6, "not above edges"), occlusion=0.4)
+    red, grey = drawing.WARNING, "#bbbbbb"
+    assert frames(gallery(arrays, board)) == [grey, red, grey, red] * 6  # image, rise, …, edges
+
+
+def test_wrong_predictions_and_failing_methods_are_named_in_red(arrays, board, leaderboard):
+    def is_red(figure):
+        (axes,) = figure.axes
+        return [text.get_text() for text in axes.texts if text.get_color() == drawing.WARNING]
+
+    assert is_red(gallery(arrays, board)) == []
     failed = leaderboard(rise=(0.6, "fails label randomization; not above edges"))
-    figure = attributions.gallery(**inputs, leaderboard=failed)
-    assert "✗ fails label randomization …" in texts(figure)
-    assert has(drawing.png(figure), leaderboards.WARNING)
-    inputs["predictions"] = np.array([0, 1, 2, 3, 4, 9])
-    figure = attributions.gallery(**inputs, leaderboard=board)
-    assert "5, said 9" in texts(figure)
-    assert has(drawing.png(figure), leaderboards.WARNING)
+    assert is_red(gallery(arrays, failed)) == ["✗ fails label randomization …"]
+    arrays["predictions"][0] = [0, 1, 2, 3, 4, 9]
+    assert is_red(gallery(arrays, board)) == ["5, not 9"]
 
 
-def test_the_evidence_is_outlined_pixel_by_pixel(one, board):
-    inputs, evidence = one
+def test_the_evidence_is_outlined_pixel_by_pixel(arrays, board):
+    evidence = arrays["evidence"]
     evidence[:] = False
     evidence[:, 0, :2] = evidence[:, 3, 2] = True  # 6 sides, and 4
-    figure = attributions.gallery(**inputs, leaderboard=board, evidence=evidence)
-    (axes,) = figure.axes
+    (axes,) = gallery(arrays, board).axes
     assert len(axes.collections) == 6 * 4  # every tile
     segments = axes.collections[0].get_segments()
     assert len(segments) == 6 + 4
@@ -106,44 +92,67 @@ def test_the_evidence_is_outlined_pixel_by_pixel(one, board):
 
 
 @pytest.fixture
-def families(cell, leaderboard):
-    cells = {
-        "cnn": cell(0, "rise", "occlusion", evidence=True),
-        "lstm": cell(1, "rise", "occlusion", evidence=True),
-    }
+def families(attributions, leaderboard, results):
+    """In cnn, occlusion is the best that passes; in lstm none passes. They disagree on the last
+    image."""
     boards = {
         "cnn": leaderboard(rise=(0.9, "not above edges"), occlusion=0.5),
         "lstm": leaderboard(rise=(0.9, "not above edges"), occlusion=(0.5, "not above edges")),
     }
-    return cells, {"alike": [3, 0], "differ": [], "other answers": [5]}, boards
+    made = {
+        family: results(
+            attributions=attributions(seed, "rise", "occlusion", evidence=True), leaderboard=board
+        )
+        for seed, (family, board) in enumerate(boards.items())
+    }
+    made["lstm"].attributions["predictions"][0, 5] = 9
+    return made
+
+
+def picture(families, each=1):
+    return drawing.png(pictures.families(families, each))
 
 
 def test_the_families_picture_is_the_same_bytes_again(families):
-    cells, _, boards = families
-    first = attributions.families(*families)
-    assert first.startswith(b"\x89PNG")
-    assert b"Software" not in first
+    first = picture(families)
     with matplotlib.rc_context({"font.size": 30, "image.cmap": "gray", "savefig.dpi": 30}):
-        assert attributions.families(*families) == first
-    assert attributions.families(cells, {"alike": [3, 0]}, boards) != first
+        assert picture(families) == first
+    assert picture(families, each=2) != first
 
 
-def test_the_families_picture_shows_each_its_best_method_and_marks_failing_ones(families):
-    cells, groups, boards = families
-    first = attributions.families(cells, groups, boards)
-    assert has(first, leaderboards.WARNING)  # lstm has none that passes
-    cells["cnn"]["rise"] += 1  # not shown
-    assert attributions.families(cells, groups, boards) == first
-    cells["cnn"]["occlusion"][1:] += 1  # other seeds
-    assert attributions.families(cells, groups, boards) == first
-    cells["cnn"]["occlusion"][0, 5] *= -1
-    assert attributions.families(cells, groups, boards) != first
+def test_the_families_picture_has_each_ones_best_method_and_marks_failing_ones(families):
+    figure = pictures.families(families, each=1)
+    assert [text for text in texts(figure) if text in ("occlusion", "rise")] == [
+        "occlusion",
+        "rise",
+    ]
+    assert "✗ not above edges" in texts(figure)  # in lstm none passes
+    grey, red = "#bbbbbb", drawing.WARNING
+    assert frames(figure) == [grey] * 3 + [grey] * 3 + [red] * 3  # images, cnn, lstm
+    assert "predicted 9" in texts(figure)
+    alone = pictures.families({"cnn": families["cnn"]}, each=1)
+    assert drawing.WARNING not in frames(alone)
+
+
+def test_the_families_picture_is_of_the_first_seed(families):
+    first = picture(families)
+    maps = families["cnn"].attributions
+    maps["occlusion"][1:] += 1
+    assert picture(families) == first
+    maps["occlusion"][0, 5] *= -1
+    assert picture(families) != first
+
+
+def test_beside_a_row_stands_how_similar_its_maps_are():
+    similar = Example("same prediction, most similar maps", 3, 0.87)
+    assert pictures._in_words(similar) == "same prediction,\nmost similar maps\n(similarity 0.87)"
+    assert pictures._in_words(Example("different predictions", 5, None)) == "different predictions"
 
 
 def test_without_evidence_nothing_is_outlined(families):
-    cells, groups, boards = families
-    green = "#007a33"
-    assert has(attributions.families(cells, groups, boards), green)
-    for cell in cells.values():
-        del cell["evidence"]
-    assert not has(attributions.families(cells, groups, boards), green)
+    (axes,) = pictures.families(families, each=1).axes
+    assert len(axes.collections) == 3 * 3
+    for each in families.values():
+        del each.attributions["evidence"]
+    (axes,) = pictures.families(families, each=1).axes
+    assert len(axes.collections) == 0

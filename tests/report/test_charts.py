@@ -1,13 +1,14 @@
+"""The data and the words of report.html's charts."""
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from glassnets.report import charts
-from glassnets.report.tables import Setting
+from glassnets.report.results import Setting
 
-SETTING = Setting(
-    "digits", "Random split", {"train": 9, "validation": 3, "test": 3}, 0, [0, 1], 0.9
-)
+IMAGES = {"train": 9, "validation": 3, "test": 3}
+SETTING = Setting("digits", "Random split", IMAGES, 0, 2, (0, 1), 0.9)
 
 
 def rows(spec):
@@ -15,7 +16,7 @@ def rows(spec):
     return pd.concat([pd.DataFrame(table) for table in spec["datasets"].values()])
 
 
-def test_accuracies_show_mean_interval_and_every_seed():
+def test_accuracies_have_mean_interval_and_every_seed():
     table = pd.DataFrame(
         {
             "family": ["lstm", "cnn"],
@@ -25,52 +26,52 @@ def test_accuracies_show_mean_interval_and_every_seed():
         }
     )
     spec = charts.accuracies(table, {"lstm": [0.88, 0.92], "cnn": [0.8, 0.8]}, SETTING)
-    shown = rows(spec)
-    assert shown.loc[shown["seed"].eq(1), "accuracy"].tolist() == [0.92, 0.8]
-    assert shown["accuracy_ci_high"].dropna().tolist() == [0.95, 0.85]
+    data = rows(spec)
+    assert data.loc[data["seed"].eq(1), "accuracy"].tolist() == [0.92, 0.8]
+    assert data["accuracy_ci_high"].dropna().tolist() == [0.95, 0.85]
     assert "90 % interval" in str(spec)
 
 
 def test_curves_are_means_and_ranges_over_seeds():
     history = pd.DataFrame({"seed": [0, 0, 1, 1], "epoch": [1, 2, 1, 2], "loss": [4, 2, 2, 1]})
-    shown = rows(charts.curves({"cnn": history}, "loss", "loss"))
-    assert shown[["epoch", "mean", "min", "max"]].to_numpy().tolist() == [
+    data = rows(charts.curves({"cnn": history}, "loss", "loss"))
+    assert data[["epoch", "mean", "min", "max"]].to_numpy().tolist() == [
         [1, 3, 2, 4],
         [2, 1.5, 1, 2],
     ]
 
 
-def test_the_reliability_of_few_images_is_not_shown():
+def test_the_reliability_of_few_images_is_left_out():
     table = pd.DataFrame({"confidence": [0.5, 0.9], "accuracy": [0.1, 0.9], "count": [9, 10]})
-    shown = rows(charts.reliability({"cnn": table})).dropna()
-    assert shown["confidence"].tolist() == [0.9]
+    data = rows(charts.reliability({"cnn": table})).dropna()
+    assert data["confidence"].tolist() == [0.9]
 
 
-def test_confusions_are_the_wrong_answers():
+def test_confusions_are_the_wrong_predictions():
     matrix = pd.DataFrame(
         [(a, b, 7 * (a == b) + 2 * (b > a)) for a in range(3) for b in range(3)],
         columns=["label", "prediction", "count"],
     )
-    shown = rows(charts.confusions(matrix))
-    assert shown[["label", "prediction", "count"]].to_numpy().tolist() == [
+    data = rows(charts.confusions(matrix))
+    assert data[["label", "prediction", "count"]].to_numpy().tolist() == [
         [0, 1, 2],
         [0, 2, 2],
         [1, 2, 2],
     ]
 
 
-@pytest.mark.parametrize("figure", ["insertion_minus_deletion", "relevance_mass"])
-def test_a_leaderboard_says_what_is_not_to_be_believed(leaderboard, figure):
+@pytest.mark.parametrize("score", ["insertion_minus_deletion", "relevance_mass"])
+def test_a_leaderboard_tells_methods_that_pass_from_others(leaderboard, score):
     board = leaderboard(localized=True, occlusion=0.4, rise=(0.3, "not above edges"))
-    board.loc[board["method"] == "random_map", figure] = np.nan
-    shown = rows(charts.leaderboard(board, figure))
-    assert shown.set_index("method")["kind"].to_dict() == {
+    board.loc[board["method"] == "random_map", score] = np.nan
+    data = rows(charts.leaderboard(board, score))
+    assert data.set_index("method")["kind"].to_dict() == {
         "occlusion": "passes",
-        "rise": "not to be believed",
+        "rise": "does not pass",
         "edges": "control",
     }
 
 
-def test_nothing_of_a_chart_depends_on_what_was_drawn_before():
+def test_a_chart_does_not_depend_on_earlier_ones():
     history = {"cnn": pd.DataFrame({"epoch": [1, 2], "loss": [1.0, 0.5]})}
     assert charts.curves(history, "loss", "a") == charts.curves(history, "loss", "a")

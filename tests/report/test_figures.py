@@ -1,7 +1,9 @@
-"""The picture of the comparison and the templates of DVC's plots beside it."""
+"""Figures of metrics, and the templates of DVC's plots beside them."""
 
+import functools
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
@@ -11,14 +13,20 @@ import pandas as pd
 import pytest
 from dvc_render.vega import VegaRenderer
 
-from glassnets.report import figures, tables
+from glassnets.report import drawing, figures
+from glassnets.report.results import Setting
 
 TEMPLATES = Path(__file__).parents[2] / ".dvc" / "plots"
 
-SETTING = tables.Setting("digits", "Official split", {"test": 100}, 0, [0, 1], 0.95)
+SETTING = Setting("digits", "Official split", {"test": 100}, 0, 2, (0, 1), 0.95)
 
 
-def inputs(best=0.99):
+@pytest.fixture
+def inputs(results):
+    return functools.partial(make_inputs, results)
+
+
+def make_inputs(results, best=0.99):
     families = ["attention", "cnn"]
     table = pd.DataFrame(
         {
@@ -34,28 +42,28 @@ def inputs(best=0.99):
     reliability = pd.DataFrame(
         {"confidence": [0.5, 0.99], "accuracy": [0.4, 1.0], "count": [1, 100]}
     )
-    return {
-        "setting": SETTING,
-        "table": table,
-        "accuracy_by_seed": {"attention": [best, best], "cnn": [0.89, 0.91]},
-        "histories": dict.fromkeys(families, history),
-        "reliabilities": dict.fromkeys(families, reliability),
+    by_family = {
+        family: results(
+            metrics={"accuracy": {"by_seed": seeds}}, history=history, reliability=reliability
+        )
+        for family, seeds in zip(families, ([best, best], [0.89, 0.91]), strict=True)
     }
+    return {"setting": SETTING, "table": table, "results": by_family}
 
 
-def test_the_same_results_give_the_same_bytes():
+def test_the_same_results_give_the_same_bytes(inputs):
     first = figures.comparison(**inputs())
     assert first == figures.comparison(**inputs())
     assert first != figures.comparison(**inputs(best=0.95))
 
 
-def test_a_persons_matplotlib_settings_change_nothing():
+def test_a_persons_matplotlib_settings_change_nothing(inputs):
     plain = figures.comparison(**inputs())
     with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "black", "savefig.dpi": 30}):
         assert figures.comparison(**inputs()) == plain
 
 
-def test_the_file_is_a_picture_without_date_or_version():
+def test_the_file_is_a_picture_without_date_or_version(inputs):
     png = figures.comparison(**inputs())
     height, width, _ = matplotlib.image.imread(io.BytesIO(png)).shape
     assert width > 2 * height
@@ -63,19 +71,36 @@ def test_the_file_is_a_picture_without_date_or_version():
     assert b"tIME" not in png
 
 
-def test_perfect_accuracy_and_a_single_epoch_can_be_drawn():
+def test_perfect_accuracy_and_a_single_epoch_can_be_drawn(inputs):
     perfect = inputs(best=1.0)
-    perfect["histories"] = {
-        family: history[history["epoch"] == 1].assign(val_accuracy=1.0)
-        for family, history in perfect["histories"].items()
+    perfect["results"] = {
+        family: replace(
+            each, history=each.history[each.history["epoch"] == 1].assign(val_accuracy=1.0)
+        )
+        for family, each in perfect["results"].items()
     }
     assert figures.comparison(**perfect).startswith(b"\x89PNG")
 
 
-def test_each_family_has_a_colour_of_its_own_in_the_picture():
-    pixels = matplotlib.image.imread(io.BytesIO(figures.comparison(**inputs())))[..., :3]
+def test_each_family_has_a_colour_of_its_own_in_the_picture(inputs, has_colour):
+    png = figures.comparison(**inputs())
     for colour in ("#0072B2", "#D55E00"):
-        assert np.isclose(pixels, matplotlib.colors.to_rgb(colour), atol=0.01).all(axis=-1).any()
+        assert has_colour(png, colour)
+
+
+def test_a_runs_confusion_matrix_counts_predictions_by_label():
+    labels, predicted = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 0])
+    (axes,) = figures.confusion_matrix(labels, predicted, "cnn, seed 0").axes
+    counts = [int(text.get_text()) for text in axes.texts]
+    assert counts == [1, 1, 0, 0, 1, 0, 1, 0, 0]
+    assert axes.get_title(loc="left") == "cnn, seed 0"
+
+
+def test_a_runs_reliability_is_drawn_with_its_counts():
+    table = pd.DataFrame({"confidence": [0.5, 0.9], "accuracy": [0.4, 0.95], "count": [3, 90]})
+    above, below = figures.reliability(table, "cnn, seed 0").axes
+    assert above.lines[1].get_xydata().tolist() == [[0.5, 0.4], [0.9, 0.95]]
+    assert [bar.get_height() for bar in below.patches] == [3, 90]
 
 
 FIELDS = {
@@ -118,4 +143,4 @@ def test_a_family_has_one_colour_everywhere(template):
                 yield from ranges(child)
 
     content = json.loads((TEMPLATES / f"{template}.json").read_text(encoding="utf-8"))
-    assert list(ranges(content)) == [figures.COLOURS]
+    assert list(ranges(content)) == [drawing.COLOURS]

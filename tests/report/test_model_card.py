@@ -1,16 +1,19 @@
+"""A family's model card, and the figure of its failures."""
+
 import io
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from glassnets import artefacts, params
+from glassnets import registry
 from glassnets.report import model_card
-from glassnets.report.tables import Setting
+from glassnets.report.results import Setting
 
 IMAGES = {"train": 9000, "validation": 300, "test": 6000}
-SETTING = Setting("digits", "Random split", IMAGES, 0, [0, 1, 2], 0.95)
+SETTING = Setting("digits", "Random split", IMAGES, 0, 24, (0, 1, 2), 0.95)
 CLASSES = pd.DataFrame(
     {
         "class": [0, 1],
@@ -23,72 +26,128 @@ CLASSES = pd.DataFrame(
 CONFUSIONS = pd.DataFrame(
     [(0, 0, 270), (0, 1, 30), (1, 0, 0), (1, 1, 9)], columns=["label", "prediction", "count"]
 )
+TEST = {
+    "images": np.random.default_rng(0).integers(0, 256, (20, 5, 4), np.uint8),
+    "labels": np.arange(20, dtype=np.uint8) % 10,
+}
+
+
+def predictions(*wrong):
+    """Of three seeds, the k-th wrong on the rows wrong[k]."""
+    return pd.concat(
+        pd.DataFrame(
+            {
+                "seed": seed,
+                "index": range(20),
+                "label": TEST["labels"],
+                "prediction": np.where(
+                    np.isin(range(20), rows), 9 - TEST["labels"], TEST["labels"]
+                ),
+            }
+        )
+        for seed, rows in enumerate(wrong)
+    )
 
 
 @pytest.fixture
-def subject(cell, leaderboard):
-    figure = {"mean": 0.9123, "sd": 0.0021, "ci_low": 0.9001, "ci_high": 0.9301}
-    explained = cell(0, "occlusion", "rise")
-    explained["predictions"][:2, 3] = 9
-    explained["predictions"][:, 5] = 8
-    return model_card.Subject(
-        family="cnn",
-        cell=params.load(artefacts.params_file()).dataset("digits").family("cnn"),
-        metrics={"accuracy": figure, "parameters": figure | {"mean": 1234.0}},
+def cnn(results, leaderboard):
+    summary = {"mean": 0.9123, "sd": 0.0021, "ci_low": 0.9001, "ci_high": 0.9301, "by_seed": []}
+    return results(
+        metrics={"accuracy": summary, "parameters": summary | {"mean": 1234.0}},
+        predictions=predictions([3, 5], [5, 7], [5, 7]),
+        confusion_matrix=CONFUSIONS,
         classes=CLASSES,
-        confusions=CONFUSIONS,
-        explained=explained,
         leaderboard=leaderboard(occlusion=0.4, rise=(0.3, "not above edges")),
     )
 
 
-def card(subject):
-    return model_card.card(subject, SETTING, {"Rebuild": "make run"}, "failures.png")
+@pytest.fixture
+def card(cnn, parameters):
+    def build(family="cnn", **changed):
+        changed = replace(cnn, **changed)
+        cell = parameters.dataset("digits").family(family)
+        failures = model_card.failures(changed.predictions, TEST)
+        run = {"Rebuild": "make run"}
+        return model_card.card(family, cell, changed, failures, SETTING, run, "failures.png")
+
+    return build
 
 
-def test_it_says_what_was_found(subject):
-    said = card(subject)
-    assert said.startswith("# cnn on digits\n")
-    assert "1,234 parameters" in said
-    assert "| accuracy |" in said
-    assert "0.9001 to 0.9301" in said
-    assert "3 networks together: 30. Most often 0 taken for 1 (30)." in said
-    assert "- Pass: occlusion." in said
-    assert "- Not to be believed: rise (not above edges)." in said
-    assert "- Rebuild: make run" in said
-    assert "- `learning_rate`: 0.003" in said
+def test_it_states_the_results(card):
+    text = card()
+    assert text.startswith("# cnn on digits\n")
+    for part in (
+        "1,234 parameters",
+        "5 × 4 pixels",
+        "| accuracy |",
+        "0.9001 to 0.9301",
+        "3 networks together: 30. Most often 0 predicted as 1 (30).",
+        "cnn: 1 of 2 methods passes, occlusion: insertion − deletion 0.40 (0.35 to 0.45).",
+        "- Pass: occlusion.",
+        "- Do not pass: rise (not above edges).",
+        "- Rebuild: make run",
+        "- `learning_rate`: 0.003",
+        "- `muon`: none",
+    ):
+        assert part in text, part
 
 
-def test_a_classes_recall_has_wilsons_interval(subject):
+@pytest.mark.parametrize("family", registry.names(registry.FAMILIES))
+def test_no_article_stands_before_the_name_of_a_family(card, family):
+    for article in ("A", "a", "An", "an"):
+        assert f" {article} {family}" not in card(family)
+        assert f"\n{article} {family}" not in card(family)
+
+
+def test_a_classes_recall_has_wilsons_interval(card):
     # By hand, z = 1.96: (p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n)
     z, p, n = 1.959964, 0.9, 100
     middle, half = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     low, high = (100 * (middle + sign * half) / (1 + z**2 / n) for sign in (-1, 1))
-    assert f"90.00 ({low:.2f} to {high:.2f})" in card(subject)
-    assert "100.00 (43.85 to 100.00)" in card(subject)  # of three images, much is not known
+    assert f"90.00 ({low:.2f} to {high:.2f})" in card()
+    assert "100.00 (43.85 to 100.00)" in card()  # of three images, the interval is wide
 
 
-def test_failures_come_worst_first(subject):
-    assert model_card._failures(subject) == [5, 3]
-    assert "![Images that cnn networks answered wrongly](failures.png)" in card(subject)
-    with Image.open(io.BytesIO(model_card.failures(subject))) as picture:
-        assert picture.width > 200
-    assert model_card.failures(subject) == model_card.failures(subject)
+def test_failures_come_worst_first(cnn, card):
+    failures = model_card.failures(cnn.predictions, TEST)
+    assert failures.total == 3
+    assert failures.labels.tolist() == [5, 7, 3]  # by 3, 2 and 1 networks
+    assert failures.predictions.tolist() == [[4, 4, 4], [7, 2, 2], [6, 3, 3]]
+    np.testing.assert_array_equal(failures.images, TEST["images"][[5, 7, 3]])
+    text = card()
+    assert "![Test images that cnn networks predict wrongly](failures.png)" in text
+    assert "At least one of the networks predicts 3 test images wrongly." in text
 
 
-def test_without_failures_none_is_shown(subject):
-    subject.explained["predictions"][:] = subject.explained["labels"]
-    assert "None of the explained images was answered wrongly." in card(subject)
-    assert "](failures.png)" not in card(subject)
+def test_no_more_failures_than_fit_are_displayed(card):
+    failures = model_card.failures(predictions(range(20), [], range(5, 20)), TEST)
+    assert failures.total == 20
+    assert failures.labels.tolist() == [5, 6, 7, 8, 9, 0, 1, 2]
 
 
-def test_where_no_method_passes_none_is_to_be_believed(subject, leaderboard):
-    board = leaderboard(rise=(0.3, "not above edges"))
-    said = card(model_card.Subject(**{**vars(subject), "leaderboard": board}))
-    assert "- Pass: none." in said
-    assert "believe none of 1 methods" in said
+def test_the_figure_of_failures_is_the_same_bytes_again(cnn):
+    failures = model_card.failures(cnn.predictions, TEST)
+    png = model_card.failures_figure(failures)
+    with Image.open(io.BytesIO(png)) as picture:
+        assert picture.width > picture.height
+    assert model_card.failures_figure(failures) == png
 
 
-@pytest.mark.parametrize("dataset", ["digits", "mnist", "planted"])
+def test_without_failures_none_is_displayed(card):
+    none = predictions([], [], [])
+    text = card(predictions=none, confusion_matrix=CONFUSIONS.query("label == prediction"))
+    assert "No test image is predicted wrongly by any of the networks." in text
+    assert "None on the test part." in text
+    assert "](failures.png)" not in text
+    assert model_card.failures_figure(model_card.failures(none, TEST))
+
+
+def test_where_no_method_passes_the_card_says_so(card, leaderboard):
+    text = card(leaderboard=leaderboard(rise=(0.3, "not above edges")))
+    assert "- Pass: none." in text
+    assert "cnn: none of 1 method passes; rise ranks first (not above edges)." in text
+
+
+@pytest.mark.parametrize("dataset", registry.names(registry.SOURCES))
 def test_every_dataset_has_its_terms(dataset):
     assert dataset in model_card.DATA

@@ -1,12 +1,13 @@
-"""Networks that agree on *what*: do they agree on *why*? Their maps of the same images compared.
+"""Networks that predict the same class: do their attributions agree? Maps of the same images
+compared.
 
-Everything here takes ``cells``, a family's explanations.npz each: ``index``, ``labels`` (n,),
-``seeds`` (s,), ``predictions`` (s, n), and a method's maps under its name, (s, n, h, w). Networks
-are compared on the images that both answer alike, for a map explains the network's own answer.
+Everything here takes ``attributions``: by family, `Results.attributions`. Networks are compared on
+the images of which both predict the same class, for an attribution is of the predicted class.
 """
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from itertools import combinations, combinations_with_replacement
 from typing import Any
 
@@ -15,20 +16,24 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from glassnets.artefacts import Arrays
+from glassnets.config.schema import Evaluation
+from glassnets.data import Arrays
 from glassnets.errors import GlassnetsError
-from glassnets.params import Evaluation
+from glassnets.evaluation import bootstrap
+from glassnets.report.drawing import coloured
+from glassnets.report.formats import columns_of
+from glassnets.report.leaderboards import Shared, best_shared
+from glassnets.report.results import Results
 
 Values = NDArray[np.float64]
-Cells = Mapping[str, Arrays]
+Attributions = Mapping[str, Arrays]
 TOP = 0.1  # share of an image's pixels that count as its top
+_DISAGREEMENTS = 8  # images
 
 
 def _ranks(maps: Values) -> Values:
     ranks = rankdata(maps, axis=-1)
-    ranks -= ranks.mean(axis=-1, keepdims=True)
-    standard: Values = ranks / np.linalg.norm(ranks, axis=-1, keepdims=True)
-    return standard
+    return _unit(ranks - ranks.mean(axis=-1, keepdims=True))
 
 
 def _top(maps: Values) -> Values:
@@ -40,9 +45,19 @@ def _top(maps: Values) -> Values:
     return chance / math.sqrt(size)
 
 
-# Each makes a vector of a map, (…, pixels) → (…, pixels); how alike two maps are is the inner
+def _unit(vectors: Values) -> Values:
+    """Each of length 1, or 0 where it is 0."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    unit: Values = vectors / np.where(lengths > 0, lengths, 1)
+    return unit
+
+
+# Each makes a vector of a map, (…, pixels) → (…, pixels); how similar two maps are is the inner
 # product of their vectors.
-FIGURES: dict[str, Callable[[Values], Values]] = {"rank_correlation": _ranks, "top_overlap": _top}
+SIMILARITIES: dict[str, Callable[[Values], Values]] = {
+    "rank_correlation": _ranks,
+    "top_overlap": _top,
+}
 
 
 def rank_correlation(a: NDArray[Any], b: NDArray[Any]) -> Values:
@@ -50,7 +65,7 @@ def rank_correlation(a: NDArray[Any], b: NDArray[Any]) -> Values:
 
     Ties have their mean rank. NaN where a map is constant: it ranks nothing.
     """
-    return _alike(_vectors(a, _ranks), _vectors(b, _ranks))
+    return _product(_vectors(a, _ranks), _vectors(b, _ranks))
 
 
 def top_overlap(a: NDArray[Any], b: NDArray[Any]) -> Values:
@@ -62,42 +77,71 @@ def top_overlap(a: NDArray[Any], b: NDArray[Any]) -> Values:
     overlap by chance alone (0.1), and a map overlaps itself wholly only if its top is clear. NaN
     where a map is constant.
     """
-    return _alike(_vectors(a, _top), _vectors(b, _top))
+    return _product(_vectors(a, _top), _vectors(b, _top))
 
 
-def _vectors(maps: NDArray[Any], figure: Callable[[Values], Values]) -> Values:
+def _vectors(maps: NDArray[Any], similarity: Callable[[Values], Values]) -> Values:
     flat = maps.reshape(*maps.shape[:-2], -1).astype(np.float64)
     constant = np.ptp(flat, axis=-1) == 0
     vectors = np.full(flat.shape, np.nan)
-    vectors[~constant] = figure(flat[~constant])
+    vectors[~constant] = similarity(flat[~constant])
     return vectors
 
 
-def _alike(a: Values, b: Values) -> Values:
-    alike: Values = np.einsum("...p,...p->...", a, b)
-    return alike
+def _product(a: Values, b: Values) -> Values:
+    product: Values = np.einsum("...p,...p->...", a, b)
+    return product
 
 
-def check(cells: Cells, panel: pd.DataFrame) -> None:
-    """Raises GlassnetsError unless every cell explains the panel's images, with the same seeds."""
-    first = next(iter(cells.values()))
-    for family, cell in cells.items():
-        if not np.array_equal(cell["index"], panel["index"]):
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """How far the attributions of a dataset's families agree.
+
+    table: `table`'s, of all methods but the controls, which are the same for every network.
+    shared: the method by which families are compared, None where they share none. disagreements:
+    its `disagreements`.
+    """
+
+    table: pd.DataFrame
+    shared: Shared | None
+    disagreements: pd.DataFrame
+
+
+def agreement(results: Mapping[str, Results], evaluation: Evaluation) -> Agreement:
+    """Compares the families of a dataset, see `Agreement`."""
+    attributions = {family: each.attributions for family, each in results.items()}
+    boards = {family: each.leaderboard for family, each in results.items()}
+    methods = pd.concat([board.loc[~board["control"], "method"] for board in boards.values()])
+    shared = best_shared(boards)
+    least = pd.DataFrame()
+    if shared is not None:
+        least = disagreements(attributions, shared.method, _DISAGREEMENTS)
+    return Agreement(table(attributions, methods.drop_duplicates(), evaluation), shared, least)
+
+
+def check(attributions: Attributions, sample: pd.DataFrame) -> None:
+    """Raises GlassnetsError unless every family's attributions are of the sample's images, and of
+    the same seeds."""
+    first = next(iter(attributions.values()))
+    for family, arrays in attributions.items():
+        if not np.array_equal(arrays["index"], sample["index"]):
             raise GlassnetsError(
-                f"expected the explanations of {family} to be of the {len(panel)} images of "
-                f"panel.csv in their order, got {len(cell['index'])} images, some of them others; "
-                "`dvc repro` explains them anew"
+                f"expected the attributions of {family} to be of the {len(sample)} images of "
+                f"sample.csv in their order, got {len(arrays['index'])} images, some of them "
+                "others; `dvc repro` computes them anew"
             )
-        if not np.array_equal(cell["seeds"], first["seeds"]):
+        if not np.array_equal(arrays["seeds"], first["seeds"]):
             raise GlassnetsError(
-                f"expected the explanations of {family} to have the seeds "
-                f"{first['seeds'].tolist()}, got {cell['seeds'].tolist()}; "
-                "`dvc repro` explains them anew"
+                f"expected the attributions of {family} to be of the seeds "
+                f"{first['seeds'].tolist()}, got {arrays['seeds'].tolist()}; "
+                "`dvc repro` computes them anew"
             )
 
 
-def table(cells: Cells, methods: Iterable[str], evaluation: Evaluation) -> pd.DataFrame:
-    """How far the maps of two networks agree, a row for each method and pair of families.
+def table(
+    attributions: Attributions, methods: Iterable[str], evaluation: Evaluation
+) -> pd.DataFrame:
+    """How far the attributions of two networks agree, a row for each method and pair of families.
 
     Columns: method, family_a, family_b; images, on how many of them a pair of networks was
     compared; rank_correlation and top_overlap (see the functions), means over networks and images,
@@ -106,37 +150,33 @@ def table(cells: Cells, methods: Iterable[str], evaluation: Evaluation) -> pd.Da
     but the draw, which is the level to hold the other rows against. A method that only one of two
     families has, has no row for the pair.
 
-    The interval is the percentile bootstrap over images and seeds, as in `evaluation.metrics`, the
-    same draws for every row. A seed drawn twice is no pair of seeds.
+    The interval is the bootstrap over images and seeds, the same draws for every row. A seed drawn
+    twice is no pair of seeds.
     """
-    seeds, images = next(iter(cells.values()))["predictions"].shape
-    rng = np.random.default_rng(evaluation.random_state)
-    drawn_seeds, drawn_images = (
-        rng.multinomial(n, np.full(n, 1 / n), evaluation.bootstrap_resamples).astype(np.float64)
-        for n in (seeds, images)
-    )
+    seeds, images = next(iter(attributions.values()))["predictions"].shape
+    of_seed, of_image = bootstrap.draws(seeds, images, evaluation)
     rows = []
     for method in methods:
-        having = [family for family in cells if method in cells[family]]
+        having = [family for family in attributions if method in attributions[family]]
         vectors = {
-            (family, figure): _vectors(cells[family][method], vector)
+            (family, name): _vectors(attributions[family][method], similarity)
             for family in having
-            for figure, vector in FIGURES.items()
+            for name, similarity in SIMILARITIES.items()
         }
         for a, b in combinations_with_replacement(having, 2):
             i, j = _paired(seeds, a == b)
             if not len(i):
                 continue
-            same = cells[a]["predictions"][i] == cells[b]["predictions"][j]
-            weights = drawn_seeds[:, i] * (drawn_seeds[:, j] if a == b else 1)
+            same = attributions[a]["predictions"][i] == attributions[b]["predictions"][j]
+            of_pair = of_seed[:, i] * (of_seed[:, j] if a == b else 1)
             row = {"method": method, "family_a": a, "family_b": b, "images": same.any(0).sum()}
-            for figure in FIGURES:
-                scores = _alike(vectors[a, figure][i], vectors[b, figure][j])
-                scores[~same] = np.nan
-                row |= _summary(figure, scores, weights, drawn_images, evaluation.confidence_level)
+            for name in SIMILARITIES:
+                values = np.where(same, _product(vectors[a, name][i], vectors[b, name][j]), np.nan)
+                summary = _summary(values, of_pair, of_image, evaluation.confidence_level)
+                row |= dict(zip(columns_of(name), summary, strict=True))
             rows.append(row)
-    ends = [f"{figure}{end}" for figure in FIGURES for end in ("", "_ci_low", "_ci_high")]
-    return pd.DataFrame(rows, columns=["method", "family_a", "family_b", "images", *ends])
+    columns = [column for name in SIMILARITIES for column in columns_of(name)]
+    return pd.DataFrame(rows, columns=["method", "family_a", "family_b", "images", *columns])
 
 
 def _paired(seeds: int, one_family: bool) -> NDArray[np.int64]:
@@ -146,88 +186,96 @@ def _paired(seeds: int, one_family: bool) -> NDArray[np.int64]:
 
 
 def _summary(
-    figure: str, scores: Values, weights: Values, drawn: Values, level: float
-) -> dict[str, float]:
-    """Mean and interval of scores (pairs, n), NaN where there is none, of resamples that drew the
-    pairs weights (r, pairs) times and the images drawn (r, n) times."""
-    defined = ~np.isnan(scores)
-    ends = np.full(3, np.nan)
-    if defined.any():
-        sums = ((weights @ np.where(defined, scores, 0)) * drawn).sum(axis=1)
-        counts = ((weights @ defined) * drawn).sum(axis=1)
-        means = sums[counts > 0] / counts[counts > 0]  # some draw no pair at all
-        tail = (1 - level) / 2
-        ends[:] = scores[defined].mean(), *np.quantile(means, [tail, 1 - tail])
-    return dict(zip((figure, f"{figure}_ci_low", f"{figure}_ci_high"), ends, strict=True))
+    values: Values, of_pair: Values, of_image: Values, level: float
+) -> tuple[float, float, float]:
+    """Mean and ends of the interval of values (pairs, n), NaN where there is none, of resamples
+    that drew the pairs of_pair (r, pairs) times and the images of_image (r, n) times."""
+    defined = ~np.isnan(values)
+    sums = ((of_pair @ np.where(defined, values, 0)) * of_image).sum(axis=1)
+    counts = ((of_pair @ defined) * of_image).sum(axis=1)
+    if not counts.any():
+        return np.nan, np.nan, np.nan
+    means = sums[counts > 0] / counts[counts > 0]  # some draw no pair at all
+    return float(values[defined].mean()), *bootstrap.interval(means, level)
 
 
-def disagreements(cells: Cells, method: str, count: int) -> pd.DataFrame:
-    """The images that all families answer alike but explain least alike, the worst first.
+def disagreements(attributions: Attributions, method: str, count: int) -> pd.DataFrame:
+    """The images of which all families predict the same class but by the least similar
+    attributions, the least similar first.
 
-    Columns: index, label, answer; seeds, in how many of them all families gave this answer;
-    rank_correlation, the mean over these seeds and all pairs of families of the method's maps;
-    family_a and family_b, the pair whose maps differ most, and pair_rank_correlation, theirs.
-    method is one that every family has. At most count rows, none of images of which a map is
-    constant; an empty table of a single family, or where no image is left.
+    Columns: index, label, prediction; seeds, in how many of them all families predicted this
+    class; rank_correlation, the mean over these seeds and all pairs of families of the method's
+    attributions; family_a and family_b, the pair that differs most, and pair_rank_correlation,
+    theirs. method is one that every family has. At most count rows, none of images of which an
+    attribution is constant; an empty table of a single family, or where no image is left.
     """
-    alike = _answered_alike(cells, dict.fromkeys(cells, method))
-    means = alike.groupby(level=["index", "label", "answer"]).mean().dropna()
-    if means.empty:
+    first = next(iter(attributions.values()))
+    predictions = np.stack([arrays["predictions"] for arrays in attributions.values()])
+    seed, row = np.nonzero((predictions == predictions[0]).all(axis=0))
+    vectors = {f: _vectors(a[method], _ranks)[seed, row] for f, a in attributions.items()}
+    pairs = {pair: _product(*(vectors[f] for f in pair)) for pair in combinations(attributions, 2)}
+    keys = {
+        "index": first["index"][row],
+        "label": first["labels"][row],
+        "prediction": predictions[0][seed, row],
+    }
+    names = list(range(len(pairs)))
+    images = pd.DataFrame(keys | dict(zip(names, pairs.values(), strict=True))).groupby(list(keys))
+    means = images.mean().dropna()
+    if means.empty or not pairs:
         return pd.DataFrame()
-    found = pd.DataFrame(index=means.index)
-    found["seeds"] = alike.groupby(level=means.index.names).size()
-    found["rank_correlation"] = means.mean(axis=1)
-    worst = means.columns[means.to_numpy().argmin(axis=1)]
-    found["family_a"], found["family_b"] = [a for a, _ in worst], [b for _, b in worst]
-    found["pair_rank_correlation"] = means.min(axis=1)
-    order = found.sort_values(["rank_correlation", "index"]).head(count)
-    return order.reset_index()
+    least = [list(pairs)[place] for place in means.to_numpy().argmin(axis=1)]
+    table = pd.DataFrame(
+        {
+            "seeds": images.size(),
+            "rank_correlation": means.mean(axis=1),
+            "family_a": pd.Series([a for a, _ in least], means.index),
+            "family_b": pd.Series([b for _, b in least], means.index),
+            "pair_rank_correlation": means.min(axis=1),
+        },
+        index=means.index,
+    )
+    return table.sort_values(["rank_correlation", "index"]).head(count).reset_index()
 
 
-def examples(cells: Cells, methods: Mapping[str, str], each: int) -> dict[str, list[int]]:
-    """Places in the panel of telling images, by what they show of the first seed's networks.
+@dataclass(frozen=True)
+class Example:
+    """An image of the sample, and what it is an example of.
 
-    By the rank correlation of the maps, of each family by the method named, mean over pairs: those
-    that all answer rightly and whose maps are most alike, and those that all answer alike and
-    whose maps differ most; then the first that are answered differently. At most ``each`` of a
-    kind, no image twice.
+    similarity: the cosine of the displayed maps, mean over pairs of families; 1 the same, 0
+    unrelated, −1 opposite. None where the families predict different classes.
     """
-    first = next(iter(cells.values()))
-    alike = _answered_alike(cells, methods)
-    alike = alike[alike.index.get_level_values("seed") == first["seeds"][0]]
-    # A map that ranks nothing is like none.
-    means = alike.mean(axis=1, skipna=False).fillna(-1).sort_values(kind="stable")
-    label, answer, position = (
-        means.index.get_level_values(name) for name in ("label", "answer", "position")
-    )
-    most = position[label == answer][::-1][:each].tolist()
-    least = [place for place in position if place not in most][:each]
-    differ = sorted(set(range(len(first["index"]))) - set(position))[:each]
-    return {"same answer, maps alike": most, "same answer, maps differ": least} | {
-        "answers differ": differ
-    }
+
+    kind: str
+    position: int  # in the sample
+    similarity: float | None
 
 
-def _answered_alike(cells: Cells, methods: Mapping[str, str]) -> pd.DataFrame:
-    """Rank correlations, a row for each seed and image that all families answer alike, a column a
-    pair of families. The rows' index: seed, position (in the panel), index, label, answer."""
-    first = next(iter(cells.values()))
-    answers = np.stack([cell["predictions"] for cell in cells.values()])  # (families, s, n)
-    seed, position = np.nonzero((answers == answers[0]).all(axis=0))
-    vectors = {
-        f: _vectors(cells[f][method], _ranks)[seed, position] for f, method in methods.items()
-    }
-    rows = {
-        "seed": first["seeds"][seed],
-        "position": position,
-        "index": first["index"][position],
-        "label": first["labels"][position],
-        "answer": answers[0][seed, position],
-    }
-    pairs = list(combinations(cells, 2))
-    alike = [_alike(vectors[a], vectors[b]) for a, b in pairs]
-    return pd.DataFrame(
-        np.reshape(alike, (len(pairs), len(seed))).T,
-        index=pd.MultiIndex.from_arrays(list(rows.values()), names=list(rows)),
-        columns=pd.Index(pairs, tupleize_cols=False),
-    )
+def examples(attributions: Attributions, methods: Mapping[str, str], each: int) -> list[Example]:
+    """Images of the sample by the attributions of each family's method, of the first seed's
+    networks: those that all predict rightly with the most similar maps; those of which all predict
+    the same class with the least similar maps; then the first of which they do not.
+
+    Maps are compared as they are displayed, so that those that look alike come first. At most
+    ``each`` of a kind, no image twice.
+    """
+    first = next(iter(attributions.values()))
+    predictions = np.stack([arrays["predictions"][0] for arrays in attributions.values()])
+    same = (predictions == predictions[0]).all(axis=0)
+    right = same & (predictions[0] == first["labels"])
+    vectors = []
+    for family, method in methods.items():
+        maps = coloured(attributions[family][method][0])
+        vectors.append(_unit(maps.reshape(len(maps), -1)))
+    pairs = [_product(a, b) for a, b in combinations(vectors, 2)]
+    # Rounded, so that the last bits of a sum decide no order.
+    similarity = np.mean(pairs, axis=0).round(6) if pairs else np.ones(len(same))
+    order = np.argsort(-similarity, kind="stable").tolist()
+    most = [i for i in order if right[i]][:each]
+    least = [i for i in reversed(order) if same[i] and i not in most][:each]
+    differ = np.flatnonzero(~same)[:each].tolist()
+    return [
+        *(Example("same prediction, most similar maps", i, float(similarity[i])) for i in most),
+        *(Example("same prediction, least similar maps", i, float(similarity[i])) for i in least),
+        *(Example("different predictions", i, None) for i in differ),
+    ]

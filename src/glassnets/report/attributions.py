@@ -1,11 +1,9 @@
-"""Attribution maps as pictures: red spoke for the answer, blue against it.
+"""Pictures of attributions: all methods of a network, and the families side by side.
 
-Each map has a scale of its own, symmetric about 0, so that white always says nothing: maps can be
-compared in their pattern, never in their strength. Of a map that has one sign everywhere (as of
-RISE and rollout), the value nearest to 0 is white.
+Colours are `drawing.colour_scale`'s. A red frame: the method does not pass, or is a control.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,138 +13,133 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from glassnets.artefacts import Arrays
-from glassnets.report.drawing import figure, png, room
-from glassnets.report.leaderboards import (
-    WARNING,
-    best,
-    first_reason,
-    name_method,
-    reasons,
-    titles,
-)
+from glassnets.attribution.verdicts import best, passing
+from glassnets.data import Arrays
+from glassnets.report import agreement
+from glassnets.report.agreement import Example
+from glassnets.report.drawing import MAP, WARNING, coloured, figure, margins
+from glassnets.report.formats import number
+from glassnets.report.leaderboards import first_reason, name_method, reasons, titles
+from glassnets.report.results import Results
 
-Maps = NDArray[np.float32]
 _EVIDENCE = "#007a33"
+_GALLERY = 12  # images
 
 
-def gallery(
-    images: NDArray[np.uint8],
-    maps: Mapping[str, Maps],
-    labels: NDArray[np.uint8],
-    predictions: NDArray[np.int64],
-    leaderboard: pd.DataFrame,
-    title: str,
-    evidence: NDArray[np.bool_] | None = None,
-) -> Figure:
-    """One network's maps: a column an image, a row a method, in the leaderboard's order.
+def gallery(arrays: Arrays, leaderboard: pd.DataFrame, title: str, place: int) -> Figure:
+    """One network's attributions of the sample's first images: a column an image, a row a method,
+    in the leaderboard's order.
 
-    images (n, h, w); maps by method, float32 (n, h, w); labels and predictions (n,); evidence bool
-    (n, h, w) is outlined. Methods that do not pass have a red ✗ and the reason.
+    arrays: `Results.attributions`. place: the network's among its seeds. Where there is evidence
+    it is outlined. Methods that do not pass have a red ✗ with the reason.
     """
-    methods = [method for method in leaderboard["method"] if method in maps]
-    why = reasons(leaderboard)
+    first = slice(_GALLERY)
+    images, labels = arrays["images"][first], arrays["labels"][first]
+    predictions = arrays["predictions"][place][first]
+    methods = [method for method in leaderboard["method"] if method in arrays]
+    why, names = reasons(leaderboard), titles(leaderboard)
+    passes = set(passing(leaderboard)["method"])
     rows, columns = 1 + len(methods), len(images)
     tile, left, top = 0.85, 2.3, 0.65  # inches
     with figure(left + tile * columns + 0.1, top + tile * rows + 0.1, dpi=100) as drawn:
         drawn.suptitle(title, x=0.01, y=0.995, ha="left", weight="bold")
-        board = _Board(drawn, rows, columns, gap=0, left=left, top=top, right=0.1, bottom=0.1)
-        name_method(board.axes, 0.5, "image", None)
-        names = titles(leaderboard)
+        tiles = _Tiles(drawn, rows, columns, left=left, top=top, right=0.1, bottom=0.1)
+        name_method(tiles.axes, 0.5, "image", None)
         for row, method in enumerate(methods, start=1):
-            name_method(board.axes, board.top(row) + 0.5, names[method], why.get(method))
+            name_method(tiles.axes, row + 0.5, names[method], why.get(method))
         for column, image in enumerate(images):
-            label, answer = labels[column], predictions[column]
-            said = f"{label}" if label == answer else f"{label}, said {answer}"
-            board.say(column, -0.06, said, wrong=label != answer)
-            board.image(0, column, image)
+            label, predicted = labels[column], predictions[column]
+            text = f"{label}" if label == predicted else f"{label}, not {predicted}"
+            tiles.write(column, -0.06, text, wrong=label != predicted)
+            tiles.image(0, column, image)
             for row, method in enumerate(methods, start=1):
-                board.map(row, column, maps[method][column])
-            if evidence is not None:
+                tiles.map(row, column, arrays[method][place][column], framed=method not in passes)
+            if "evidence" in arrays:
                 for row in range(rows):
-                    board.outline(row, column, evidence[column])
+                    tiles.outline(row, column, arrays["evidence"][column])
     return drawn
 
 
-def families(
-    cells: Mapping[str, Arrays],
-    groups: Mapping[str, Sequence[int]],
-    leaderboards: Mapping[str, pd.DataFrame],
-) -> bytes:
-    """A PNG: a row an image, a column a family, whose best method (`leaderboards.best`) explains
-    its own answer. The same input gives the same bytes.
-
-    cells holds a family's explanations.npz each, of which the first seed's network is shown;
-    groups are places of images in it by what they show, which is said beside them.
+def families(results: Mapping[str, Results], each: int) -> Figure:
+    """The families side by side: a row an example (`agreement.examples`, so many of each kind), a
+    column a family, whose best method explains its own prediction. Of the first seed's networks.
     """
-    first = next(iter(cells.values()))
-    groups = {said: group for said, group in groups.items() if group}
-    positions = [position for group in groups.values() for position in group]
-    columns = 1 + len(cells)
-    gap = 0.17
-    tile, left, top = 1.5, 1.6, 0.6  # inches
-    height = tile * (1 + gap) * len(positions)
-    with figure(left + tile * columns + 0.1, top + height + 0.3, dpi=110) as drawn:
-        margins = {"left": left, "right": 0.1, "top": top, "bottom": 0.3}
-        board = _Board(drawn, len(positions), columns, gap, **margins)
-        board.say(0, -0.06, "image", weight="bold")
-        for row, position in enumerate(positions):
-            board.image(row, 0, first["images"][position])
-            board.say(0, board.top(row) + 1.11, f"label {first['labels'][position]}")
-        for column, (family, cell) in enumerate(cells.items(), start=1):
-            method = best(leaderboards[family])
-            why = reasons(leaderboards[family]).get(method)
-            board.say(column, -0.06 if why is None else -0.17, method.replace("_", " "), size=9)
-            board.say(column, -0.18 if why is None else -0.29, family, weight="bold")
+    attributions = {family: own.attributions for family, own in results.items()}
+    methods = {family: best(own.leaderboard) for family, own in results.items()}
+    examples = agreement.examples(attributions, methods, each)
+    first = next(iter(attributions.values()))
+    columns = 1 + len(attributions)
+    tile, left, top, bottom = 1.5, 1.75, 0.6, 0.3  # inches
+    pitch = 1.17  # from row to row, in tiles
+    height = tile * pitch * len(examples)
+    with figure(left + tile * columns + 0.1, top + height + bottom, dpi=110) as drawn:
+        sides = {"left": left, "right": 0.1, "top": top, "bottom": bottom}
+        tiles = _Tiles(drawn, len(examples), columns, pitch, **sides)
+        tiles.write(0, -0.06, "image", weight="bold")
+        for row, example in enumerate(examples):
+            tiles.image(row, 0, first["images"][example.position])
+            tiles.write(0, tiles.top(row) + 1.11, f"label {first['labels'][example.position]}")
+            tiles.name(row, _in_words(example))
+        for column, (family, arrays) in enumerate(attributions.items(), start=1):
+            method = methods[family]
+            why = reasons(results[family].leaderboard).get(method)
+            over = -0.06 if why is None else -0.17
+            tiles.write(column, over, method.replace("_", " "), size=9)
+            tiles.write(column, over - 0.12, family, weight="bold")
             if why is not None:
-                board.say(column, -0.06, first_reason(why), size=7.5, wrong=True)
-            for row, position in enumerate(positions):
-                answer = cell["predictions"][0, position]
-                wrong = answer != cell["labels"][position]
-                board.map(row, column, cell[method][0, position])
-                board.say(column, board.top(row) + 1.11, f"said {answer}", wrong=wrong)
-        key = "red: spoke for the answer   blue: against it"
+                tiles.write(column, -0.06, first_reason(why), size=7.5, wrong=True)
+            for row, example in enumerate(examples):
+                predicted = arrays["predictions"][0, example.position]
+                wrong = predicted != arrays["labels"][example.position]
+                tiles.map(row, column, arrays[method][0, example.position], framed=why is not None)
+                tiles.write(column, tiles.top(row) + 1.11, f"predicted {predicted}", wrong=wrong)
+        key = "red: speaks for the predicted class   blue: against it"
         if "evidence" in first:
-            key += "   green: around the pixels that truly decide"
-            for row, position in enumerate(positions):
+            key += "   green: around the pixels that decide"
+            for row, example in enumerate(examples):
                 for column in range(columns):
-                    board.outline(row, column, first["evidence"][position])
+                    tiles.outline(row, column, first["evidence"][example.position])
         drawn.text(0.5, 0.1 / drawn.get_figheight(), key, ha="center", size=9)
-        row = 0
-        for said, group in groups.items():
-            board.group(row, len(group), said)
-            row += len(group)
-    return png(drawn)
+    return drawn
 
 
-class _Board:
-    """Axes laid with tiles one unit wide and high, and a gap below each row; margins in inches."""
+def _in_words(example: Example) -> str:
+    lines = example.kind.replace(", ", ",\n")
+    if example.similarity is None:
+        return lines
+    return f"{lines}\n(similarity {number(example.similarity, 2)})"
+
+
+class _Tiles:
+    """Axes laid with tiles one unit wide and high, a row each pitch; margins in inches."""
 
     def __init__(
-        self, drawn: Figure, rows: int, columns: int, gap: float, **margins: float
+        self, drawn: Figure, rows: int, columns: int, pitch: float = 1, **sides: float
     ) -> None:
-        self.axes = drawn.subplots(gridspec_kw=room(drawn, **margins))
+        self.axes = drawn.subplots(gridspec_kw=margins(drawn, **sides))
         self.axes.set_axis_off()
-        self.axes.set(xlim=(0, columns), ylim=(rows * (1 + gap), 0))
-        self._pitch = 1 + gap
-        self._columns = columns
+        self.axes.set(xlim=(0, columns), ylim=(rows * pitch, 0))
+        self._pitch = pitch
 
     def top(self, row: int) -> float:
         return row * self._pitch
 
     def image(self, row: int, column: int, image: NDArray[np.uint8]) -> None:
-        self._tile(row, column, image, cmap="gray_r", vmin=0, vmax=255)
+        self._tile(row, column, image, framed=False, cmap="gray_r", vmin=0, vmax=255)
 
-    def map(self, row: int, column: int, map_: Maps) -> None:
-        white = float(np.clip(0, map_.min(), map_.max()))
-        most = float(np.abs(map_ - white).max()) or 1.0
-        self._tile(row, column, map_, cmap="RdBu_r", vmin=white - most, vmax=white + most)
+    def map(self, row: int, column: int, map_: NDArray[np.float32], framed: bool) -> None:
+        self._tile(row, column, coloured(map_), framed, cmap=MAP, vmin=-1, vmax=1)
 
-    def _tile(self, row: int, column: int, pixels: NDArray[Any], **looks: Any) -> None:
+    def _tile(
+        self, row: int, column: int, pixels: NDArray[Any], framed: bool, **looks: Any
+    ) -> None:
         left, right, top, bottom = self._sides(row, column)
         extent = (left, right, bottom, top)
         self.axes.imshow(pixels, extent=extent, aspect="auto", interpolation="nearest", **looks)
-        frame: dict[str, Any] = {"fill": False, "ec": "#bbbbbb", "lw": 0.6, "clip_on": False}
+        frame: dict[str, Any] = (
+            {"ec": WARNING, "lw": 1.4} if framed else {"ec": "#bbbbbb", "lw": 0.6}
+        )
+        frame |= {"fill": False, "clip_on": False}
         self.axes.add_patch(Rectangle((left, top), right - left, bottom - top, **frame))
 
     def _sides(self, row: int, column: int) -> tuple[float, float, float, float]:
@@ -166,17 +159,11 @@ class _Board:
         lines += [[(across[j], down[i]), (across[j + 1], down[i])] for i, j in level]
         self.axes.add_collection(LineCollection(lines, colors=_EVIDENCE, lw=1.6), autolim=False)
 
-    def say(self, column: int, y: float, text: str, wrong: bool = False, **looks: Any) -> None:
+    def write(self, column: int, y: float, text: str, wrong: bool = False, **looks: Any) -> None:
         """Writes in the middle of a column, above y (which runs downwards)."""
         colour = WARNING if wrong else "black"
         self.axes.text(column + 0.5, y, text, ha="center", color=colour, **{"size": 10} | looks)
 
-    def group(self, row: int, rows: int, text: str) -> None:
-        """Names rows, at their left, and draws a line above them."""
-        top = self.top(row)
-        self.axes.text(
-            -0.08, top + rows * self._pitch / 2, text.replace(", ", ",\n"), ha="right", va="center"
-        )
-        if row:
-            ends = [0, self._columns]
-            self.axes.plot(ends, [top - 0.02] * 2, color="#999999", lw=1, clip_on=False)
+    def name(self, row: int, text: str) -> None:
+        """Names a row, at its left."""
+        self.axes.text(-0.08, self.top(row) + 0.5, text, ha="right", va="center", size=10)

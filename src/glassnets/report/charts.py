@@ -1,6 +1,6 @@
-"""The report's charts, as Vega-Lite specifications (Altair), each as wide as the place it is given.
+"""The charts of report.html, as Vega-Lite specifications (Altair), each as wide as its place.
 
-Colours of text, axes and ground are left to the page, which has a light and a dark side.
+Colours of text, axes and background are left to the page, which has a light and a dark scheme.
 """
 
 from collections.abc import Mapping
@@ -9,20 +9,23 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from glassnets.attribution.scores import SCORES
 from glassnets.report.drawing import COLOURS
-from glassnets.report.figures import FEWEST
-from glassnets.report.leaderboards import MERITS
-from glassnets.report.tables import Setting
+from glassnets.report.figures import MIN_IMAGES
+from glassnets.report.formats import columns_of
+from glassnets.report.leaderboards import heading, marks
+from glassnets.report.results import Setting
 
 Spec = dict[str, Any]
 
 # Vega's names of the marks that drawing.MARKS gives the families, in the same order.
 _SHAPES = ["circle", "square", "diamond", "triangle-down", "cross", "triangle-up", "stroke"]
+_NOT_FROM_ZERO = alt.Scale(zero=False)
 
 
-def _spec(chart: Any, height: int) -> Spec:
-    spec: Spec = chart.properties(width="container", height=height).to_dict()
-    spec.pop("$schema")  # an address, which a page that asks nothing of a network does without
+def _spec(layers: list[Any], height: int) -> Spec:
+    spec: Spec = alt.layer(*layers).properties(width="container", height=height).to_dict()
+    spec.pop("$schema")  # an address, which a page that requests nothing does without
     return spec
 
 
@@ -37,10 +40,15 @@ def _family(families: list[str]) -> tuple[Any, Any]:
     )
 
 
+def _tooltip(*names: str, **formats: str) -> list[Any]:
+    """Columns as they are, then columns in a format."""
+    return [*names, *(alt.Tooltip(f"{name}:Q", format=form) for name, form in formats.items())]
+
+
 def accuracies(table: pd.DataFrame, by_seed: Mapping[str, list[float]], setting: Setting) -> Spec:
     """Test accuracy of each family: mean, interval, and every seed as a hollow point.
 
-    table is ``tables.comparison``'s.
+    table: ``comparison.table``'s.
     """
     families = table["family"].tolist()
     colour, shape = _family(families)
@@ -48,38 +56,29 @@ def accuracies(table: pd.DataFrame, by_seed: Mapping[str, list[float]], setting:
         [(f, seed, a) for f in families for seed, a in zip(setting.seeds, by_seed[f], strict=True)],
         columns=["family", "seed", "accuracy"],
     )
-    kept = ["family", "accuracy", "accuracy_ci_low", "accuracy_ci_high"]
-    family = alt.Y("family:N", sort=families, title=None)
+    columns = columns_of("accuracy")
+    y = alt.Y("family:N", sort=families, title=None)
     axis = alt.Axis(format=".2%", title=f"test accuracy: mean, {setting.percent} interval, seeds")
-    x = alt.X("accuracy:Q", axis=axis, scale=alt.Scale(zero=False))
-    means = alt.Chart(table[kept])
-    drawn = alt.layer(
+    means = alt.Chart(table[["family", *columns]]).encode(y=y, color=colour)
+    layers = [
         means.mark_rule(strokeWidth=3, opacity=0.5).encode(
-            y=family,
-            x=alt.X("accuracy_ci_low:Q", scale=alt.Scale(zero=False)),
-            x2="accuracy_ci_high:Q",
-            color=colour,
+            x=alt.X("accuracy_ci_low:Q", scale=_NOT_FROM_ZERO), x2="accuracy_ci_high:Q"
         ),
         means.mark_point(size=110, filled=True, opacity=1).encode(
-            y=family,
-            x=x,
-            color=colour,
+            x=alt.X("accuracy:Q", axis=axis, scale=_NOT_FROM_ZERO),
             shape=shape,
-            tooltip=[
-                "family:N",
-                *(alt.Tooltip(f"{name}:Q", format=".2%") for name in kept[1:]),
-            ],
+            tooltip=_tooltip("family:N", **dict.fromkeys(columns, ".2%")),
         ),
         alt.Chart(seeds)
         .mark_point(size=45, yOffset=11, opacity=0.9)
         .encode(
-            y=family,
+            y=y,
             x="accuracy:Q",
             color=colour,
-            tooltip=["family:N", "seed:O", alt.Tooltip("accuracy:Q", format=".2%")],
+            tooltip=_tooltip("family:N", "seed:O", accuracy=".2%"),
         ),
-    )
-    return _spec(drawn, 45 * len(families) + 20)
+    ]
+    return _spec(layers, 45 * len(families) + 20)
 
 
 def curves(histories: Mapping[str, pd.DataFrame], column: str, title: str) -> Spec:
@@ -91,103 +90,92 @@ def curves(histories: Mapping[str, pd.DataFrame], column: str, title: str) -> Sp
         ]
     ).reset_index()
     colour, _ = _family(list(histories))
-    y = alt.Y("mean:Q", title=title, scale=alt.Scale(type="log", nice=False))
     base = alt.Chart(table).encode(x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1)), color=colour)
-    drawn = alt.layer(
+    layers = [
         base.mark_area(opacity=0.18).encode(y=alt.Y("min:Q", title=title), y2="max:Q"),
         base.mark_line(strokeWidth=2).encode(
-            y=y,
-            tooltip=["family:N", "epoch:Q", *(alt.Tooltip(f"{c}:Q", format=".4f") for c in _RANGE)],
+            y=alt.Y("mean:Q", title=title, scale=alt.Scale(type="log", nice=False)),
+            tooltip=_tooltip("family:N", "epoch:Q", mean=".4f", min=".4f", max=".4f"),
         ),
-    )
-    return _spec(drawn, 240)
-
-
-_RANGE = ("mean", "min", "max")
+    ]
+    return _spec(layers, 240)
 
 
 def reliability(reliabilities: Mapping[str, pd.DataFrame]) -> Spec:
     """Accuracy by confidence, in bins of enough images; on the dashed line they are the same."""
     table = pd.concat([t.assign(family=family) for family, t in reliabilities.items()])
-    table = table[table["count"] >= FEWEST]
     colour, shape = _family(list(reliabilities))
     percent = alt.Axis(format=".0%")
-    base = alt.Chart(table).encode(
-        x=alt.X("confidence:Q", axis=percent, title=f"confidence (bins of {FEWEST} or more)"),
+    base = alt.Chart(table[table["count"] >= MIN_IMAGES]).encode(
+        x=alt.X("confidence:Q", axis=percent, title=f"confidence (bins of {MIN_IMAGES} or more)"),
         y=alt.Y("accuracy:Q", axis=percent),
         color=colour,
     )
     ends = alt.Chart(pd.DataFrame({"confidence": [0.0, 1.0], "accuracy": [0.0, 1.0]}))
-    said = [*(alt.Tooltip(f"{c}:Q", format=".1%") for c in ("confidence", "accuracy")), "count:Q"]
-    drawn = alt.layer(
+    layers = [
         ends.mark_line(strokeDash=[4, 4], color="#888", strokeWidth=1).encode(
             x="confidence:Q", y="accuracy:Q"
         ),
         base.mark_line(strokeWidth=1.5),
         base.mark_point(filled=True, size=50, opacity=1).encode(
-            shape=shape, tooltip=["family:N", *said]
+            shape=shape,
+            tooltip=_tooltip("family:N", "count:Q", confidence=".1%", accuracy=".1%"),
         ),
-    )
-    return _spec(drawn, 240)
+    ]
+    return _spec(layers, 240)
 
 
 def confusions(matrix: pd.DataFrame) -> Spec:
-    """A family's wrong answers by true label and answer, all seeds together.
+    """A family's wrong predictions by true label and prediction, all seeds together.
 
-    matrix has the columns label, prediction, count.
+    matrix: `Results.confusion_matrix`.
     """
     wrong = matrix[(matrix["label"] != matrix["prediction"]) & (matrix["count"] > 0)]
-    classes = sorted(matrix["label"].unique().tolist())
-    x = alt.X("prediction:O", title="answer", scale=alt.Scale(domain=classes))
-    y = alt.Y("label:O", title="label", scale=alt.Scale(domain=classes))
-    # Bright enough at its low end for numbers in black, whatever the page's ground.
+    classes = alt.Scale(domain=sorted(matrix["label"].unique().tolist()))
+    # Bright enough at its low end for numbers in black, whatever the page's background.
     shade = alt.Color("count:Q", scale=alt.Scale(range=["#fde0c5", "#eb4a40"]), legend=None)
     base = alt.Chart(wrong).encode(
-        x=x.axis(labelAngle=0), y=y, tooltip=["label:O", "prediction:O", "count:Q"]
+        x=alt.X("prediction:O", title="prediction", scale=classes).axis(labelAngle=0),
+        y=alt.Y("label:O", title="label", scale=classes),
+        tooltip=_tooltip("label:O", "prediction:O", "count:Q"),
     )
-    drawn = alt.layer(
+    layers = [
         base.mark_rect().encode(color=shade),
         base.mark_text(fontSize=10, color="black").encode(text="count:Q"),
-    )
-    return _spec(drawn, 230)
+    ]
+    return _spec(layers, 230)
 
 
-def leaderboard(board: pd.DataFrame, figure: str) -> Spec:
-    """A cell's methods by a figure, with intervals: those that pass, those that do not, controls.
-
-    board is a leaderboard as `leaderboards` describes it.
-    """
-    kinds = ["passes", "not to be believed", "control"]
-    table = board[["method", "marks", figure, f"{figure}_ci_low", f"{figure}_ci_high"]].assign(
-        kind=[
-            "control" if control else kinds[0] if passes else kinds[1]
-            for control, passes in zip(board["control"], board["passes"], strict=True)
-        ],
-        marks=board["marks"].fillna(""),
-    )
-    table.columns = ["method", "marks", "value", "low", "high", "kind"]
-    table = table.dropna(subset=["value"])
-    order = table["method"].tolist()
+def leaderboard(board: pd.DataFrame, score: str) -> Spec:
+    """A cell's methods by a score, with intervals: those that pass, those that do not, controls."""
+    kinds = ["passes", "does not pass", "control"]
+    table = pd.DataFrame(
+        {
+            "method": board["method"],
+            "marks": list(marks(board).values()),
+            "value": board[score],
+            "low": board[f"{score}_ci_low"],
+            "high": board[f"{score}_ci_high"],
+            "kind": [
+                "control" if control else kinds[0] if passes else kinds[1]
+                for control, passes in zip(board["control"], board["passes"], strict=True)
+            ],
+        }
+    ).dropna(subset=["value"])
     colours = alt.Scale(domain=kinds, range=[COLOURS[0], COLOURS[1], "#8a8a8a"])
     shapes = alt.Scale(domain=kinds, range=["circle", "cross", "square"])
     base = alt.Chart(table).encode(
-        y=alt.Y("method:N", sort=order, title=None),
+        y=alt.Y("method:N", sort=table["method"].tolist(), title=None),
         color=alt.Color("kind:N", scale=colours, legend=None),
     )
-    merit = MERITS[figure]
-    drawn = alt.layer(
+    layers = [
         base.mark_rule(strokeWidth=3, opacity=0.5).encode(
-            x=alt.X("low:Q", title=f"{merit.heading} {merit.arrow}"), x2="high:Q"
+            x=alt.X("low:Q", title=heading(SCORES[score])), x2="high:Q"
         ),
         base.mark_point(filled=True, size=80, opacity=1).encode(
-            x=alt.X("value:Q", scale=alt.Scale(zero=False)),
+            x=alt.X("value:Q", scale=_NOT_FROM_ZERO),
             shape=alt.Shape("kind:N", scale=shapes, legend=None),
-            tooltip=[
-                "method:N",
-                "kind:N",
-                "marks:N",
-                *(alt.Tooltip(f"{c}:Q", format=".3f") for c in ("value", "low", "high")),
-            ],
+            tooltip=_tooltip("method:N", "kind:N", "marks:N", value=".3f", low=".3f", high=".3f"),
         ),
-    )
-    return _spec(drawn, 20 * len(order) + 20)
+    ]
+    return _spec(layers, 20 * len(table) + 20)

@@ -1,18 +1,23 @@
-"""The look that all pictures share, and their bytes."""
+"""What all pictures share: their look, the colours of attributions, and their bytes."""
 
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib
 import matplotlib.style
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 # Colours that colour-blind people tell apart (Okabe & Ito 2008), and a mark for each beside.
 # The templates in .dvc/plots/ use the same, in the same order.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442"]
 MARKS = "osD^vPX*"
+GREY, WARNING = "#767676", "#c00000"  # a method that does not pass: its name, its reason and frame
+MAP = "RdBu_r"  # of attributions: red speaks for the class, blue against it
 
 _STYLE = {
     "font.family": "DejaVu Sans",  # ships with matplotlib
@@ -37,7 +42,7 @@ def figure(width: float, height: float, dpi: int = 120) -> Iterator[Figure]:
         yield empty
 
 
-def room(
+def margins(
     drawn: Figure, *, left: float = 0.0, right: float = 0.0, top: float = 0.0, bottom: float = 0.0
 ) -> dict[str, float]:
     """The part of a figure within these margins, in inches, as ``subplots_adjust`` takes it.
@@ -54,10 +59,32 @@ def room(
     }
 
 
-def png(drawn: Figure) -> bytes:
-    """A figure as a PNG. The same figure gives the same bytes."""
+def png(drawn: Figure, software: str | None = None) -> bytes:
+    """A figure as a PNG that names this software. The same figure gives the same bytes."""
     file = io.BytesIO()
     with matplotlib.style.context("default"):
-        # Matplotlib would name its own version in the file.
-        drawn.savefig(file, format="png", metadata={"Software": None})
+        # By default, Matplotlib would name its own version in the file.
+        drawn.savefig(file, format="png", metadata={"Software": software})
     return file.getvalue()
+
+
+def colour_scale(maps: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The value that is white in attributions (…, h, w), and how far from it a colour is full:
+    float64 (…), (…).
+
+    Each map has a scale of its own, symmetric about white: maps can be compared in their pattern,
+    never in their strength. White is 0; of a map above 0 everywhere, or below, it is the lowest
+    value, for such maps (as of RISE) rank pixels and say nothing against the class.
+    """
+    flat = maps.reshape(*maps.shape[:-2], -1).astype(np.float64)
+    low, high = flat.min(axis=-1), flat.max(axis=-1)
+    white = np.where((low > 0) | (high < 0), low, 0.0)
+    radius = np.maximum(high - white, white - low)
+    return white, np.where(radius > 0, radius, 1.0)
+
+
+def coloured(maps: NDArray[Any]) -> NDArray[np.float64]:
+    """Attributions (…, h, w) on their `colour_scale`: −1 is full blue, 0 white, 1 full red."""
+    white, radius = (each[..., np.newaxis, np.newaxis] for each in colour_scale(maps))
+    levels: NDArray[np.float64] = (maps - white) / radius
+    return levels

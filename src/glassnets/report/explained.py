@@ -1,6 +1,5 @@
-"""One picture explained: what the networks answered, why, and whether to believe it."""
+"""One picture explained: what networks predict, their attributions, and the verdicts on these."""
 
-import io
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -8,147 +7,84 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from glassnets.errors import GlassnetsError
 from glassnets.report import drawing
-from glassnets.report.leaderboards import GREY, MERITS, WARNING, interval, measured
+from glassnets.report.drawing import GREY, WARNING
+from glassnets.report.formats import percent, probability
+from glassnets.report.leaderboards import Verdict
 
-# Named in each picture's file, so that none but ours is ever written over.
+# Named in each figure's file, so that none but ours is ever written over.
 SOFTWARE = "glassnets.explain"
-
-
-@dataclass(frozen=True)
-class Trust:
-    """How far to believe a method of a cell: what its row of the leaderboard says.
-
-    figures: name and value with its interval, of each that is known.
-    """
-
-    verdict: str
-    doubtful: bool
-    figures: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """One network's answer: probabilities (classes,), the class explained, and by method the map
-    float32 (h, w) with what is known of its trust."""
+    """One network's prediction: probabilities (classes,), the class explained, and by method the
+    attribution float32 (h, w) with the verdict on the method."""
 
     family: str
     seed: int
     probabilities: NDArray[np.float64]
     target: int
-    maps: Mapping[str, tuple[NDArray[np.float32], Trust]]
+    attributions: Mapping[str, tuple[NDArray[np.float32], Verdict]]
 
     @property
-    def called(self) -> int:
+    def predicted(self) -> int:
         return int(self.probabilities.argmax())
-
-
-# Trust
-
-
-def trust(leaderboard: pd.DataFrame | None, method: str, control: bool, judge: str) -> Trust:
-    """What a cell's leaderboard says of a method; None where there is none yet.
-
-    control: whether the method knows nothing of the network, which no leaderboard needs to say.
-    judge is the command that judges the cell. Raises GlassnetsError for a table of another kind.
-    """
-    nothing = "a control: knows nothing of the network"
-    if leaderboard is None:
-        return Trust(nothing if control else f"not judged yet: {judge}", doubtful=control)
-    try:
-        rows = leaderboard[leaderboard["method"] == method].to_dict("records")
-        if not rows:
-            return Trust(nothing if control else f"not judged: {judge}", doubtful=control)
-        figures = tuple(
-            (f"{MERITS[name].heading} {MERITS[name].arrow}", said)
-            for name in measured(leaderboard)
-            if (said := interval(*(rows[0][f"{name}{e}"] for e in _ENDS))) != "–"
-        )
-        if control:
-            return Trust(nothing, doubtful=True, figures=figures)
-        ranked = int(leaderboard["rank"].notna().sum())
-        return Trust(*_verdict(rows[0], ranked), figures=figures)
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise GlassnetsError(
-            f"expected a leaderboard of methods, got another table ({error}); {judge} writes it"
-        ) from error
-
-
-_ENDS = ("", "_ci_low", "_ci_high")
-
-
-def _verdict(row: Mapping[Any, Any], ranked: int) -> tuple[str, bool]:
-    """What to say of a method that is no control, and whether it is not to be believed."""
-    marks = "" if pd.isna(row["marks"]) else str(row["marks"])
-    if row["passes"]:
-        said = f"rank {int(row['rank'])} of {ranked}: passes every gate, beats every control"
-        return f"{said}; but {marks}" if marks else said, False
-    return f"not to be believed: {marks}" if marks else "not to be believed", True
 
 
 # In words
 
 
 def text(explanations: Sequence[Explanation], confidence_level: float) -> str:
-    """Every answer with its probabilities, every method with its trust figures."""
+    """Every prediction with its probabilities, every method with its verdict and scores."""
     lines = []
     for explanation in explanations:
-        lines.append(_answer(explanation))
-        for method, (_, found) in explanation.maps.items():
-            lines.append(f"  {method}: {found.verdict}")
-            figures = "; ".join(": ".join(figure) for figure in found.figures)
-            lines += textwrap.wrap(
-                figures, 96, initial_indent="    ", subsequent_indent="    ", break_long_words=False
-            )
-    return "\n".join([*lines, *_what_trust_is(explanations, confidence_level)])
+        lines.append(_prediction(explanation))
+        for method, (_, verdict) in explanation.attributions.items():
+            lines.append(f"  {method}: {verdict.text}")
+            scores = "; ".join(": ".join(score) for score in verdict.scores)
+            wrapped = textwrap.wrap(scores, 92, break_long_words=False)
+            lines += [f"    {line}" for line in wrapped]
+    return "\n".join([*lines, *_about_scores(explanations, confidence_level)])
 
 
-def _answer(explanation: Explanation) -> str:
+def _prediction(explanation: Explanation) -> str:
     p = explanation.probabilities
     first, *others = (int(k) for k in p.argsort(kind="stable")[::-1][:3])
-    also = ", ".join(f"{k} ({_percent(p[k])})" for k in others)
-    asked = "" if explanation.target == first else f"; explained: {explanation.target}, as asked"
+    then = ", ".join(f"{k} ({probability(p[k])})" for k in others)
+    target = "" if explanation.target == first else f"; explained: {explanation.target}"
     return (
-        f"{explanation.family} (seed {explanation.seed}) answers {first} "
-        f"({_percent(p[first])}), then {also}{asked}"
+        f"{explanation.family} (seed {explanation.seed}) predicts {first} "
+        f"({probability(p[first])}), then {then}{target}"
     )
 
 
-def _percent(share: float) -> str:
-    """Never 100 % of what is not sure, nor 0 % of what is not impossible."""
-    if share > 0.9995:
-        return "over 99.9 %"
-    return f"{100 * share:.1f} %" if share >= 0.0005 else "under 0.1 %"
-
-
-def _what_trust_is(explanations: Sequence[Explanation], confidence_level: float) -> list[str]:
-    if not any(found.figures for e in explanations for _, found in e.maps.values()):
+def _about_scores(explanations: Sequence[Explanation], confidence_level: float) -> list[str]:
+    if not any(verdict.scores for e in explanations for _, verdict in e.attributions.values()):
         return []
     lines = [
-        f"Trust figures are means over the dataset's panel, {confidence_level:.0%} interval; they "
-        "judge the method, not this picture.",
-        "↑: the higher the better; ↓: the lower; → 0: the nearer to 0.",
+        f"Scores are means over the dataset's sample, with {percent(confidence_level)} intervals; "
+        "they judge the method, not this picture.",
+        "↑: higher is better; ↓: lower; → 0: nearer to 0.",
     ]
-    if any(e.target != e.called for e in explanations):
-        lines.append("They judge maps of the network's own answer, not of another class.")
+    if any(e.target != e.predicted for e in explanations):
+        lines.append("They judge attributions of the predicted class, not of another.")
     return lines
 
 
-# As a picture; all lengths in inches
+# As a figure; all lengths in inches
 
-_MAP, _FIGURES, _GAP, _MARGIN = 1.75, 2.95, 0.25, 0.3
-_TILE = (_MAP + _GAP / 2 + _FIGURES, 2.55)  # a map beside its figures, below two lines of title
+_MAP, _SCORES, _GAP, _MARGIN = 1.75, 2.95, 0.25, 0.3
+_TILE = (_MAP + _GAP / 2 + _SCORES, 2.55)  # a map beside its scores, below two lines of title
 _BARS = 1.6
 _HEADER, _FAMILY, _FOOTER = 1.95, 0.45, 0.62
-_MOST_TILES = 3  # side by side
-_NARROWEST = 9.6  # has room for an answer in one line
+_MAX_TILES = 3  # side by side
+_MIN_WIDTH = 9.6  # has room for a prediction in one line
 
 
 class _Sheet:
@@ -168,44 +104,45 @@ class _Sheet:
         height = 1 - top / self.size[1]
         self.figure.add_artist(Line2D(ends, [height, height], color="#cccccc", lw=0.8))
 
-    def write(self, left: float, top: float, said: str, size: float, **look: Any) -> None:
+    def write(self, left: float, top: float, text: str, size: float, **look: Any) -> None:
         place = left / self.size[0], 1 - top / self.size[1]
-        self.figure.text(*place, said, fontsize=size, va="top", parse_math=False, **look)
+        self.figure.text(*place, text, fontsize=size, va="top", parse_math=False, **look)
 
 
 def figure(
     image: NDArray[np.uint8],
-    done: Sequence[str],
+    steps: Sequence[str],
     explanations: Sequence[Explanation],
     confidence_level: float,
 ) -> bytes:
-    """A PNG: the image (h, w) as the network sees it, then for each network its probabilities and
-    every map, each beside its trust figures. Same input, same bytes."""
-    across = min(_MOST_TILES, max(len(e.maps) for e in explanations))
-    rows = [math.ceil(len(e.maps) / across) for e in explanations]
-    width = max(_NARROWEST, 2 * _MARGIN + _BARS + across * (_TILE[0] + _GAP))
+    """A PNG: the networks' input, then for each network its probabilities and every attribution,
+    each beside its method's scores. Same input, same bytes.
+
+    image: (h, w), the input. steps: in words, from the picture to it.
+    """
+    across = min(_MAX_TILES, max(len(e.attributions) for e in explanations))
+    rows = [math.ceil(len(e.attributions) / across) for e in explanations]
+    width = max(_MIN_WIDTH, 2 * _MARGIN + _BARS + across * (_TILE[0] + _GAP))
     height = _HEADER + sum(_FAMILY + r * _TILE[1] for r in rows) + _FOOTER + _MARGIN
     with drawing.figure(width, height, dpi=110) as drawn:
         sheet = _Sheet(drawn)
-        _header(sheet, image, done)
+        _header(sheet, image, steps)
         top = _HEADER
         for explanation, count in zip(explanations, rows, strict=True):
             _family(sheet, top, image, explanation, across)
             top += _FAMILY + count * _TILE[1]
         _footer(sheet, top, explanations, confidence_level)
-        png = io.BytesIO()
-        drawn.savefig(png, format="png", metadata={"Software": SOFTWARE})
-    return png.getvalue()
+    return drawing.png(drawn, SOFTWARE)
 
 
-def _header(sheet: _Sheet, image: NDArray[np.uint8], done: Sequence[str]) -> None:
+def _header(sheet: _Sheet, image: NDArray[np.uint8], steps: Sequence[str]) -> None:
     axes = sheet.axes(_MARGIN, _MARGIN, 1.45, 1.45)
     axes.imshow(image, cmap="gray", vmin=0, vmax=255)
-    _without_ticks(axes)
+    _frame(axes, red=False)
     left = _MARGIN + _BARS + _GAP
-    sheet.write(left, _MARGIN, "The picture as the network sees it", 12, weight="bold")
-    room = int((sheet.size[0] - left - _MARGIN) * 12.5)  # letters of size 9 to the inch
-    lines = [line for said in done for line in textwrap.wrap(said, room)]
+    sheet.write(left, _MARGIN, "The networks' input", 12, weight="bold")
+    width = int((sheet.size[0] - left - _MARGIN) * 12.5)  # letters of size 9 to the inch
+    lines = [line for step in steps for line in textwrap.wrap(step, width)]
     sheet.write(left, _MARGIN + 0.32, "\n".join(lines), 9, color=GREY, linespacing=1.5)
 
 
@@ -213,13 +150,20 @@ def _family(
     sheet: _Sheet, top: float, image: NDArray[np.uint8], explanation: Explanation, across: int
 ) -> None:
     sheet.rule(top)
-    sheet.write(_MARGIN, top + 0.12, _answer(explanation), 11, weight="bold")
+    sheet.write(_MARGIN, top + 0.12, _prediction(explanation), 11, weight="bold")
     top += _FAMILY
     _probabilities(sheet.axes(_MARGIN + 0.2, top + 0.5, _BARS - 0.4, _MAP), explanation)
-    for place, (method, (heat, found)) in enumerate(explanation.maps.items()):
+    for place, (method, (map_, verdict)) in enumerate(explanation.attributions.items()):
         row, column = divmod(place, across)
         left = _MARGIN + _BARS + _GAP + column * (_TILE[0] + _GAP)
-        _tile(sheet, left, top + row * _TILE[1], image, method, heat, found)
+        over = top + row * _TILE[1]
+        _title(sheet, left, over, method, verdict)
+        _map(sheet.axes(left, over + 0.5, _MAP, _MAP), image, map_, verdict.doubtful)
+        names, values = left + _MAP + _GAP / 2, left + _TILE[0]
+        step = min(0.165, _MAP / max(1, len(verdict.scores)))
+        for i, (name, value) in enumerate(verdict.scores):
+            sheet.write(names, over + 0.5 + i * step, name, 7.5, color=GREY)
+            sheet.write(values, over + 0.5 + i * step, value, 7.5, ha="right")
 
 
 def _probabilities(axes: Axes, explanation: Explanation) -> None:
@@ -235,58 +179,49 @@ def _probabilities(axes: Axes, explanation: Explanation) -> None:
     axes.grid(visible=False)
 
 
-def _tile(
-    sheet: _Sheet,
-    left: float,
-    top: float,
-    image: NDArray[np.uint8],
-    method: str,
-    heat: NDArray[np.float32],
-    found: Trust,
-) -> None:
-    colour = WARNING if found.doubtful else GREY
-    sheet.write(left, top, method, 10, weight="bold", color=WARNING if found.doubtful else "black")
-    verdict = textwrap.shorten(found.verdict, 150, placeholder=" …")
-    sheet.write(left, top + 0.19, "\n".join(textwrap.wrap(verdict, 76)), 8, color=colour)
-    _map(sheet.axes(left, top + 0.5, _MAP, _MAP), image, heat)
-    names, values = left + _MAP + _GAP / 2, left + _TILE[0]
-    step = min(0.165, _MAP / max(1, len(found.figures)))
-    for i, (name, value) in enumerate(found.figures):
-        down = top + 0.5 + i * step
-        sheet.write(names, down, name, 7.5, color=GREY)
-        sheet.write(values, down, value, 7.5, ha="right")
+def _title(sheet: _Sheet, left: float, top: float, method: str, verdict: Verdict) -> None:
+    name, colour = (WARNING, WARNING) if verdict.doubtful else ("black", GREY)
+    sheet.write(left, top, method, 10, weight="bold", color=name)
+    lines = textwrap.wrap(textwrap.shorten(verdict.text, 150, placeholder=" …"), 76)
+    sheet.write(left, top + 0.19, "\n".join(lines), 8, color=colour)
 
 
-def _map(axes: Axes, image: NDArray[np.uint8], heat: NDArray[np.float32]) -> None:
-    """Red speaks for the class, blue against it; the outline of the ink lies over them. White is
-    0, or of a map that has one sign everywhere, its value nearest to 0."""
-    white = float(np.clip(0, heat.min(), heat.max()))
-    most = float(np.abs(heat - white).max())
-    axes.imshow(heat, cmap="RdBu_r", vmin=white - (most or 1), vmax=white + (most or 1))
+def _map(axes: Axes, image: NDArray[np.uint8], map_: NDArray[np.float32], doubtful: bool) -> None:
+    """An attribution, the outline of the ink over it, the scale of its colours below it."""
+    axes.imshow(drawing.coloured(map_), cmap=drawing.MAP, vmin=-1, vmax=1)
     height, width = image.shape
     across, down = np.arange(-1, width + 1), np.arange(-1, height + 1)
     outline: dict[str, Any] = {"colors": "black", "linewidths": 0.7, "alpha": 0.45}
     axes.contour(across, down, np.pad(image, 1), levels=[image.max() / 2], **outline)
     axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
-    around = f"{white:.2g} " if white else ""
-    axes.set_xlabel(f"{around}± {float(f'{most:.2g}'):g}", fontsize=6.5, color=GREY)
+    white, radius = (_rounded(value) for value in drawing.colour_scale(map_))
+    scale = f"white {white}, red {_rounded(map_.max())}" if white != "0" else f"± {radius}"
+    axes.set_xlabel(scale, fontsize=6.5, color=GREY)
     axes.xaxis.labelpad = 2
-    _without_ticks(axes)
+    _frame(axes, doubtful)
 
 
-def _without_ticks(axes: Axes) -> None:
+def _rounded(value: Any) -> str:
+    """To two significant digits."""
+    return f"{float(f'{value:.2g}'):g}".replace("-", "−")
+
+
+def _frame(axes: Axes, red: bool) -> None:
     axes.set(xticks=[], yticks=[])
-    axes.spines[:].set(visible=True, color="#bbbbbb", linewidth=0.6)
+    look = {"color": WARNING, "linewidth": 1.6} if red else {"color": "#bbbbbb", "linewidth": 0.6}
+    axes.spines[:].set(visible=True, **look)
 
 
 def _footer(
     sheet: _Sheet, top: float, explanations: Sequence[Explanation], confidence_level: float
 ) -> None:
-    said = (
+    maps = (
         "Maps: red pixels speak for the class, blue ones against it; each has its own scale, "
-        "written below it: white is 0, or the value nearest to 0. The line is the ink's outline."
+        "written below it, and white is 0, or the lowest value of a map that has one sign "
+        "everywhere. The line is the ink's outline. Red frame: the method does not pass, or is a "
+        "control."
     )
-    trust_is = " ".join(_what_trust_is(explanations, confidence_level))
-    room = int((sheet.size[0] - 2 * _MARGIN) * 17)  # letters of size 8 to the inch
-    lines = [line for each in (said, trust_is) for line in textwrap.wrap(each, room)]
+    scores = " ".join(_about_scores(explanations, confidence_level))
+    width = int((sheet.size[0] - 2 * _MARGIN) * 17)  # letters of size 8 to the inch
+    lines = [line for each in (maps, scores) for line in textwrap.wrap(each, width)]
     sheet.write(_MARGIN, top + 0.05, "\n".join(lines), 8, color=GREY, linespacing=1.4)

@@ -1,48 +1,56 @@
-"""The comparison as a picture."""
+"""Figures of metrics: the families of a dataset side by side, and those of a single run."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
+from sklearn.metrics import ConfusionMatrixDisplay
 
+from glassnets.report import formats
 from glassnets.report.drawing import COLOURS, MARKS, figure, png
-from glassnets.report.tables import Setting
+from glassnets.report.results import Results, Setting
 
 # Images in a bin of a reliability diagram: of fewer, the mean says more of chance than of the
 # network.
-FEWEST = 10
+MIN_IMAGES = 10
+
+Ints = NDArray[np.int64]
+_PERCENT = FuncFormatter(lambda value, _: formats.percent(value))
 
 
-def comparison(
-    setting: Setting,
-    table: pd.DataFrame,
-    accuracy_by_seed: dict[str, list[float]],
-    histories: dict[str, pd.DataFrame],
-    reliabilities: dict[str, pd.DataFrame],
-) -> bytes:
-    """A PNG of three panels: test accuracy, training curves, reliability. Same input, same bytes.
+class _Look(TypedDict):
+    """Of a family's lines and points."""
 
-    table is ``tables.comparison``'s; histories have the columns seed, epoch, val_accuracy;
-    reliabilities the columns confidence, accuracy, count (a row a bin). Each is keyed by family.
+    color: str
+    marker: str
+
+
+_Looks = Mapping[str, _Look]
+
+
+def comparison(setting: Setting, table: pd.DataFrame, results: Mapping[str, Results]) -> bytes:
+    """A PNG of three charts: test accuracy, training curves, reliability. Same input, same bytes.
+
+    table: ``comparison.table``'s. results: by family.
     """
-    looks = {
+    looks: _Looks = {
         family: {"color": COLOURS[i % len(COLOURS)], "marker": MARKS[i % len(MARKS)]}
-        for i, family in enumerate(sorted(histories))
+        for i, family in enumerate(sorted(results))
     }
     with figure(13, 4.6) as drawn:
         drawn.set_layout_engine("constrained")
         left, middle, right = drawn.subplots(1, 3)
-        _accuracies(left, setting, table, accuracy_by_seed, looks)
-        _curves(middle, histories, looks)
-        _reliability(right, reliabilities, looks)
-        drawn.legend(
-            *middle.get_legend_handles_labels(),
-            loc="outside lower center",
-            ncols=len(looks),
-            frameon=False,
-        )
+        _accuracies(left, setting, table, results, looks)
+        _curves(middle, results, looks)
+        _reliability(right, results, looks)
+        handles = middle.get_legend_handles_labels()
+        place = {"loc": "outside lower center", "ncols": len(looks), "frameon": False}
+        drawn.legend(*handles, **place)
     return png(drawn)
 
 
@@ -50,8 +58,8 @@ def _accuracies(
     axes: Axes,
     setting: Setting,
     table: pd.DataFrame,
-    by_seed: dict[str, list[float]],
-    looks: dict[str, Any],
+    results: Mapping[str, Results],
+    looks: _Looks,
 ) -> None:
     axes.set_title(f"{setting.dataset}: test accuracy")
     for place, row in enumerate(table.to_dict("records")):
@@ -59,28 +67,24 @@ def _accuracies(
         ends = [row["accuracy_ci_low"], row["accuracy_ci_high"]]
         axes.plot(ends, [place, place], color=look["color"], lw=3, alpha=0.45)
         axes.plot(row["accuracy"], place, **look, ms=9)
-        seeds = by_seed[row["family"]]
+        seeds = results[row["family"]].metrics["accuracy"]["by_seed"]
         axes.plot(seeds, [place + 0.22] * len(seeds), "o", mfc="none", mec=look["color"], ms=5)
-        axes.annotate(
-            f"{100 * row['accuracy']:.2f} %",
-            (row["accuracy"], place),
-            (0, 9),
-            textcoords="offset points",
-            ha="center",
-        )
+        text = f"{100 * row['accuracy']:.2f} %"
+        at = (row["accuracy"], place)
+        axes.annotate(text, at, (0, 9), textcoords="offset points", ha="center")
     axes.set_yticks(range(len(table)), table["family"])
     axes.set_ylim(len(table) - 0.5, -0.6)
     axes.margins(x=0.12)
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.grid(visible=False, axis="y")
-    axes.xaxis.set_major_formatter(_percent())
+    axes.xaxis.set_major_formatter(_PERCENT)
     axes.set_xlabel(f"● mean, {setting.percent} interval   ○ each seed")
 
 
-def _curves(axes: Axes, histories: dict[str, pd.DataFrame], looks: dict[str, Any]) -> None:
+def _curves(axes: Axes, results: Mapping[str, Results], looks: _Looks) -> None:
     axes.set_title("validation accuracy in training")
-    for family, history in histories.items():
-        epochs = history.groupby("epoch")["val_accuracy"].agg(["mean", "min", "max"])
+    for family, each in results.items():
+        epochs = each.history.groupby("epoch")["val_accuracy"].agg(["mean", "min", "max"])
         look = looks[family]
         axes.fill_between(
             epochs.index, epochs["min"], epochs["max"], color=look["color"], alpha=0.18, lw=0
@@ -92,7 +96,7 @@ def _curves(axes: Axes, histories: dict[str, pd.DataFrame], looks: dict[str, Any
     ticks = [0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1]
     low, high = axes.get_ylim()
     axes.set_yticks([tick for tick in ticks if low <= tick <= high])
-    axes.yaxis.set_major_formatter(_percent())
+    axes.yaxis.set_major_formatter(_PERCENT)
     axes.set_xlabel("epoch (mean and range over seeds)")
 
 
@@ -100,17 +104,46 @@ def _error_orders(accuracy: Any) -> Any:
     return -np.log10(np.maximum(1.001 - accuracy, 1e-6))
 
 
-def _reliability(axes: Axes, tables: dict[str, pd.DataFrame], looks: dict[str, Any]) -> None:
+def _reliability(axes: Axes, results: Mapping[str, Results], looks: _Looks) -> None:
     axes.set_title("reliability")
     axes.plot([0, 1], [0, 1], color="#777777", ls="--", lw=1)
-    for family, table in tables.items():
-        bins = table[table["count"] >= FEWEST]
+    for family, each in results.items():
+        bins = each.reliability[each.reliability["count"] >= MIN_IMAGES]
         axes.plot(bins["confidence"], bins["accuracy"], **looks[family], ms=6, lw=1.5, alpha=0.85)
-    axes.xaxis.set_major_formatter(_percent())
-    axes.yaxis.set_major_formatter(_percent())
-    axes.set_xlabel(f"confidence (bins of {FEWEST} images or more)")
+    axes.xaxis.set_major_formatter(_PERCENT)
+    axes.yaxis.set_major_formatter(_PERCENT)
+    axes.set_xlabel(f"confidence (bins of {MIN_IMAGES} images or more)")
     axes.set_ylabel("accuracy")
 
 
-def _percent() -> FuncFormatter:
-    return FuncFormatter(lambda value, _: f"{100 * value:.10g} %")
+def confusion_matrix(labels: Ints, predicted: Ints, title: str) -> Figure:
+    """How often images of each class (row) were predicted to be of each class (column).
+
+    labels, predicted: (n,).
+    """
+    with figure(6, 6) as drawn:
+        drawn.set_layout_engine("constrained")
+        axes = drawn.subplots()
+        ConfusionMatrixDisplay.from_predictions(
+            labels, predicted, ax=axes, colorbar=False, cmap="Blues", im_kw={"norm": "symlog"}
+        )
+        axes.grid(visible=False)
+        axes.set_title(title)
+    return drawn
+
+
+def reliability(table: pd.DataFrame, title: str) -> Figure:
+    """Accuracy against confidence, and below it how many images each point stands for.
+
+    table: ``metrics.reliability``'s, of one run.
+    """
+    with figure(6, 6) as drawn:
+        drawn.set_layout_engine("constrained")
+        above, below = drawn.subplots(2, height_ratios=[3, 1], sharex=True)
+        above.plot([0, 1], [0, 1], color="#777777", ls="--", lw=1, label="perfectly calibrated")
+        above.plot(table["confidence"], table["accuracy"], marker="o")
+        above.set(ylabel="accuracy", title=title)
+        above.legend(loc="upper left")
+        below.bar(table["confidence"], table["count"], width=0.02)
+        below.set(xlabel="confidence", ylabel="images", yscale="log", xlim=(0, 1.02))
+    return drawn

@@ -1,105 +1,80 @@
-"""The report: one page that holds all it shows, opens from disk, and asks nothing of a network."""
+"""report.html: one page that holds all it displays, opens from disk, and requests nothing."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import jinja2
 import pandas as pd
-import vl_convert
 from markupsafe import Markup
 
-from glassnets.report import charts, explanations, leaderboards, tables
-from glassnets.report.agreement import Cells
+from glassnets.attribution.scores import HEADLINE, SCORES
+from glassnets.report import charts, comparison, leaderboards, vega, verdicts
 from glassnets.report.explorer import KINDS, explorer
-
-_VEGA_LITE = "6.4"  # that Altair writes
-
-
-@dataclass(frozen=True, eq=False)
-class Contents:
-    """All that a report tells: what compare has read and found of a dataset, by family."""
-
-    setting: tables.Setting
-    table: pd.DataFrame  # tables.comparison's
-    tests: pd.DataFrame  # statistics.pairwise's
-    metrics: Mapping[str, tables.Metrics]
-    histories: Mapping[str, pd.DataFrame]
-    reliabilities: Mapping[str, pd.DataFrame]
-    confusions: Mapping[str, pd.DataFrame]
-    cells: Cells
-    findings: explanations.Findings
-    run: Mapping[str, str]  # what was run: heading and text
-    params: str  # the part of params.yaml that all depends on
+from glassnets.report.rendering import render
+from glassnets.report.results import Results, Setting
 
 
-def page(contents: Contents) -> str:
-    """The report as HTML. Same input, same bytes."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("glassnets.report", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    setting, table = contents.setting, contents.table
-    boards = contents.findings.leaderboards
-    localized = any("relevance_mass" in board for board in boards.values())
+def page(
+    setting: Setting,
+    results: Mapping[str, Results],
+    table: pd.DataFrame,
+    tests: pd.DataFrame,
+    run: Mapping[str, str],
+    params: str,
+) -> str:
+    """The report as HTML. Same input, same bytes.
+
+    results: by family. table: `comparison.table`'s. tests: `paired_tests.pairwise`'s. run: how the
+    results were made, text by heading. params: the parameters that all depends on, as YAML.
+    """
+    boards = {family: each.leaderboard for family, each in results.items()}
+    scores = [HEADLINE]
+    if any("relevance_mass" in board for board in boards.values()):
+        scores.append("relevance_mass")
+    conclusions = comparison.conclusions(table, tests, setting)
     families = table["family"].tolist()
-    conclusions = tables.conclusions(table, contents.tests, setting)
-    return environment.get_template("page.html").render(
+    return render(
+        "page.html",
         setting=setting,
         families=families,
-        answer=conclusions[-1] if conclusions else f"{families[0]} has none to be compared with.",
-        beliefs=explanations.conclusions(contents.findings),
-        table=_cells(tables.readable(table, setting)),
-        tests=_cells(tables.readable_tests(contents.tests, setting)),
+        answer=conclusions[-1] if conclusions else f"{families[0]} is the only family.",
         conclusions=conclusions,
-        boards={f: _cells(leaderboards.readable(board)) for f, board in boards.items()},
-        why={f: leaderboards.reasons(board) for f, board in boards.items()},
-        merits=leaderboards.MERITS,
-        localized=localized,
+        table=comparison.readable(table, setting),
+        tests=comparison.readable_tests(tests, setting),
+        verdicts=verdicts.conclusions(results),
+        leaderboards={f: leaderboards.readable(board) for f, board in boards.items()},
+        reasons={f: leaderboards.reasons(board) for f, board in boards.items()},
+        scores=SCORES,
+        localized=len(scores) > 1,
         kinds=KINDS,
-        run=contents.run,
-        params=contents.params,
-        charts=_script(_charts(contents, localized)),
-        explorer=_script(explorer(contents.cells, boards)),
-        vega=Markup(_vega()),
+        run=run,
+        params=params,
+        charts=_script(_charts(setting, results, table, scores)),
+        explorer=_script(explorer(results)),
+        vega=Markup(vega.script(vega.ALTAIR)),
     )
 
 
-def _charts(contents: Contents, localized: bool) -> dict[str, charts.Spec]:
-    setting, histories = contents.setting, contents.histories
-    by_seed = {f: m["accuracy"]["by_seed"] for f, m in contents.metrics.items()}
+def _charts(
+    setting: Setting, results: Mapping[str, Results], table: pd.DataFrame, scores: list[str]
+) -> dict[str, charts.Spec]:
+    histories = {family: each.history for family, each in results.items()}
+    by_seed = {family: each.metrics["accuracy"]["by_seed"] for family, each in results.items()}
     specs = {
-        "accuracy": charts.accuracies(contents.table, by_seed, setting),
+        "accuracy": charts.accuracies(table, by_seed, setting),
         "train-loss": charts.curves(histories, "loss", "loss on (augmented) training images"),
         "validation-loss": charts.curves(histories, "val_loss", "loss on validation images"),
-        "reliability": charts.reliability(contents.reliabilities),
+        "reliability": charts.reliability({f: each.reliability for f, each in results.items()}),
     }
-    for family, matrix in contents.confusions.items():
-        specs[f"confusions-{family}"] = charts.confusions(matrix)
-    figures = [leaderboards.HEADLINE, *(["relevance_mass"] if localized else [])]
-    for family, board in contents.findings.leaderboards.items():
-        for figure in figures:
-            if figure in board:
-                specs[f"{figure}-{family}"] = charts.leaderboard(board, figure)
+    for family, each in results.items():
+        specs[f"confusions-{family}"] = charts.confusions(each.confusion_matrix)
+        for score in scores:
+            if score in each.leaderboard:
+                specs[f"{score}-{family}"] = charts.leaderboard(each.leaderboard, score)
     return specs
-
-
-def _cells(shown: pd.DataFrame) -> dict[str, Any]:
-    """A table of text as a template takes it."""
-    return {"columns": list(shown.columns), "rows": shown.to_numpy().tolist()}
 
 
 def _script(content: Any) -> Markup:
     """JSON that may stand inside a <script>."""
-    said = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return Markup(said.replace("<", "\\u003c"))
-
-
-def _vega() -> str:
-    """Vega-Embed, with the Vega and Vega-Lite that it draws with, as one script."""
-    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed", _VEGA_LITE)
-    return bundle.replace("</script", "<\\/script")
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return Markup(text.replace("<", "\\u003c"))

@@ -1,0 +1,87 @@
+"""``python -m glassnets.apps.board``: the drawing board, on this machine alone."""
+
+import io
+import socket
+from typing import Annotated
+
+import numpy as np
+import typer
+import uvicorn
+from PIL import Image
+from tqdm import tqdm
+
+from glassnets import config, runtime
+from glassnets.apps import picture
+from glassnets.apps.board.app import app
+from glassnets.apps.board.board import Board
+from glassnets.attribution.methods import METHODS
+from glassnets.errors import ParameterError, in_one_line
+from glassnets.pipeline import artefacts, trained
+
+HOST = "127.0.0.1"
+
+
+def serve(dataset: str, seed: int | None, port: int) -> None:
+    """Loads the dataset's networks and serves the board until it is interrupted."""
+    params = config.load(artefacts.params_file())
+    data = params.dataset(dataset)
+    if dataset not in picture.LAYOUTS:
+        raise ParameterError(
+            f"--dataset: expected handwriting, {' or '.join(picture.LAYOUTS)}, got {dataset}"
+        )
+    seed = trained.seed(data, dataset, seed)
+    for family in data.families:
+        trained.weights(dataset, family, seed)  # before the seconds that TensorFlow takes
+    references = trained.references(dataset, METHODS)
+    with _listening(port) as sock:
+        runtime.start_tensorflow(params.runtime)
+        families = tqdm(data.families, desc="loading", unit="network", disable=None)
+        board = Board([trained.of_project(data, dataset, f, seed, references) for f in families])
+        _warm_up(board)
+        print(f"Draw at http://{HOST}:{sock.getsockname()[1]} (Ctrl-C ends it)", flush=True)
+        server = uvicorn.Server(uvicorn.Config(app(board), log_level="warning"))
+        try:
+            server.run(sockets=[sock])
+        except KeyboardInterrupt:
+            print()
+
+
+def _listening(port: int) -> socket.socket:
+    """A socket of this machine alone; port 0 takes one that is free."""
+    sock = socket.socket()
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((HOST, port))
+        sock.listen()  # requests that come before the server has started wait
+    except OSError as error:
+        sock.close()
+        raise ParameterError(
+            f"--port: expected one that is free, got {port} ({error.strerror}): name another"
+        ) from error
+    return sock
+
+
+def _warm_up(board: Board) -> None:
+    """Compiles every method's computation, which the first requests would wait for otherwise."""
+    stroke = np.zeros((280, 280), np.uint8)
+    stroke[60:220, 130:150] = 255
+    file = io.BytesIO()
+    Image.fromarray(stroke).save(file, format="png")
+    for method in tqdm(board.methods, desc="warming up", unit="method", disable=None):
+        board.predictions(file.getvalue(), method, drawn=True)
+
+
+def command(
+    dataset: Annotated[str, typer.Option(help="Whose networks: mnist or digits.")] = "mnist",
+    seed: Annotated[int | None, typer.Option(help="Which networks. Default: the first.")] = None,
+    port: Annotated[int, typer.Option(help="Where to listen.", min=0, max=65535)] = 8000,
+) -> None:
+    """Serves the drawing board on this machine alone, until it is interrupted."""
+    with in_one_line("other programs closed"):
+        serve(dataset, seed, port)
+
+
+if __name__ == "__main__":
+    application = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    application.command()(command)
+    application()

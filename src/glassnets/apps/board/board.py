@@ -1,0 +1,75 @@
+"""What the board's networks predict for a picture, as data that its page can show."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from glassnets.apps import picture
+from glassnets.attribution import methods
+from glassnets.pipeline.trained import Trained
+from glassnets.report import explorer, leaderboards
+
+
+@dataclass(frozen=True, eq=False)
+class Board:
+    """Networks of one dataset, side by side."""
+
+    networks: Sequence[Trained]
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    @property
+    def methods(self) -> list[str]:
+        """Those defined for some network, best first by their leaderboards."""
+        boards = {n.family: n.leaderboard for n in self.networks if n.leaderboard is not None}
+        ranked = leaderboards.by_rank(boards) if boards else []
+        known = [*ranked, *(name for name in methods.METHODS if name not in ranked)]
+        return [name for name in known if not all(n.lacks(name) for n in self.networks)]
+
+    def predictions(self, content: bytes, method: str, drawn: bool) -> dict[str, Any]:
+        """``image``, the networks' input (a PNG as data URI); ``steps``, in words, from the picture
+        to it; and ``networks``: of each its family, seed, predicted class, probabilities, and the
+        attribution (a PNG as data URI; None where the method is not defined for it) with the
+        verdict on the method, whether it is doubtful, and its scores (heading, value).
+
+        content: the bytes of a picture file. drawn: whether it was drawn on this board, light on
+        dark. Raises GlassnetsError for a picture that cannot be read, ParameterError for an unknown
+        method.
+        """
+        methods.named(method)
+        first = self.networks[0]
+        invert, name = (False, "the drawing") if drawn else (None, "the picture")
+        image = picture.fit(content, name, first.dataset, first.network.image_shape, invert)
+        with self._one_at_a_time:
+            networks = [_prediction(n, image.pixels[np.newaxis], method) for n in self.networks]
+        displayed = explorer.data_uri(Image.fromarray(image.pixels))
+        return {"image": displayed, "steps": list(image.steps), "networks": networks}
+
+
+def _prediction(network: Trained, images: picture.Bytes, method: str) -> dict[str, Any]:
+    """Of one image (1, h, w): see `Board.predictions`."""
+    probabilities = network.probabilities(images)[0]
+    predicted = int(probabilities.argmax())
+    prediction = {
+        "family": network.family,
+        "seed": network.seed,
+        "predicted": predicted,
+        "probabilities": probabilities.tolist(),
+    }
+    if lack := network.lacks(method):
+        return prediction | {
+            "attribution": None,
+            "verdict": f"not defined for this family: it needs {lack}",
+            "doubtful": False,
+            "scores": [],
+        }
+    verdict = network.verdict(method)
+    return prediction | {
+        "attribution": explorer.heat(network.attribute(method, images, np.array([predicted]))),
+        "verdict": verdict.text,
+        "doubtful": verdict.doubtful,
+        "scores": [list(score) for score in verdict.scores],
+    }

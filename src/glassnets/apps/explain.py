@@ -1,0 +1,180 @@
+"""``python -m glassnets.apps.explain IMAGE``: what networks predict for a picture, why, and the
+verdicts on the methods that say why. Exit code 2: a usage error; 1: a failure while working."""
+
+import io
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from tqdm import tqdm
+
+from glassnets import config, runtime
+from glassnets.apps import picture
+from glassnets.attribution.methods import METHODS
+from glassnets.errors import ParameterError, in_one_line
+from glassnets.pipeline import artefacts, trained
+from glassnets.pipeline.trained import Trained
+from glassnets.report import explained
+
+ALL = "all"
+
+
+def command(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="PNG, JPEG, BMP, GIF or WEBP.")],
+    dataset: Annotated[str, typer.Option(help="Whose networks: mnist, digits, …")] = "mnist",
+    family: Annotated[
+        list[str] | None, typer.Option(help="Again for another; or all. Default: cnn.")
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Again for another; or all. Default: the best of the family's leaderboard, or "
+            f"{trained.NOT_JUDGED} where there is none."
+        ),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Which network. Default: the first.")] = None,
+    target: Annotated[
+        int | None, typer.Option(help="The class to explain. Default: the predicted one.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="The figure. Default: <image>-explained.png, here.")
+    ] = None,
+    invert: Annotated[
+        bool | None,
+        typer.Option("--invert/--no-invert", help="Default: by the border's brightness."),
+    ] = None,
+) -> None:
+    """Prints what networks predict for a picture, and draws why, with verdicts on the methods."""
+    families, methods = family or ["cnn"], method or []
+    output = output or Path(f"{image.stem}-explained.png")
+    with in_one_line("a smaller picture"):
+        explain(image, dataset, families, methods, seed, target, output, invert)
+
+
+def explain(
+    image: Path,
+    dataset: str,
+    families: list[str],
+    methods: list[str],
+    seed: int | None,
+    target: int | None,
+    output: Path,
+    invert: bool | None,
+) -> None:
+    """Predicts and attributes; writes the figure, then prints. The arguments are the command's;
+    without methods, each family's default is meant."""
+    params = config.load(artefacts.params_file())
+    _known("--dataset", [dataset], params.datasets)
+    data = params.dataset(dataset)
+    _known("--family", families, (*data.families, ALL))
+    _known("--method", methods, (*METHODS, ALL))
+    if target is not None and not 0 <= target < data.classes:
+        raise ParameterError(f"--target: expected a class, 0 to {data.classes - 1}, got {target}")
+    seed = trained.seed(data, dataset, seed)
+    requested = {
+        family: _several(methods, METHODS) or [trained.default_method(dataset, family)]
+        for family in _several(families, data.families)
+    }
+    _check_writable(output)
+    fitted = picture.read(image, dataset, data.image_shape, invert)
+    for family in requested:
+        trained.weights(dataset, family, seed)  # before the seconds that TensorFlow takes
+    references = trained.references(dataset, {m for each in requested.values() for m in each})
+
+    runtime.start_tensorflow(params.runtime)
+    networks = [trained.of_project(data, dataset, f, seed, references) for f in requested]
+    explanations = [
+        _explanation(network, defined, fitted.pixels, target)
+        for network, defined in _defined(networks, requested, ALL in (*families, *methods))
+    ]
+    level = params.evaluation.confidence_level
+    png = explained.figure(fitted.pixels, fitted.steps, explanations, level)
+    with artefacts.replacing(output) as (partial,):
+        partial.write_bytes(png)
+    print(*fitted.steps, explained.text(explanations, level), sep="\n")
+    print(f"wrote {picture.printable(output)}")
+
+
+def _known(option: str, names: Iterable[str], known: tuple[str, ...]) -> None:
+    for name in names:
+        if name not in known:
+            raise ParameterError(f"{option}: expected one of {', '.join(known)}, got {name!r}")
+
+
+def _several(names: list[str], everything: Iterable[str]) -> list[str]:
+    """The names, each once, or all of them."""
+    return list(everything) if ALL in names else list(dict.fromkeys(names))
+
+
+def _check_writable(output: Path) -> None:
+    """That the figure goes to a new file, or over one that this command wrote."""
+    if output.suffix.lower() != ".png":
+        expected = "the name of a .png"
+    elif not output.parent.is_dir():
+        expected = "a file in a folder that exists"
+    elif output.exists() and not _is_ours(output):
+        expected = "a new file, or a figure that this command wrote, to write over"
+    else:
+        return
+    raise ParameterError(f"--output: expected {expected}, got {picture.printable(output)}")
+
+
+def _is_ours(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return f"Software\0{explained.SOFTWARE}".encode() in file.read(200)
+
+
+def _defined(
+    networks: list[Trained], requested: dict[str, list[str]], leave_out: bool
+) -> list[tuple[Trained, list[str]]]:
+    """Each network with those of its family's requested methods that are defined for it. The
+    others are named on standard error where they may be left out, and refused otherwise."""
+    defined = []
+    for network in networks:
+        methods = requested[network.family]
+        lacks = {method: lack for method in methods if (lack := network.lacks(method))}
+        if lacks and not leave_out:
+            method, lack = next(iter(lacks.items()))
+            raise ParameterError(
+                f"--method: {method} is not defined for {network.family}: it needs {lack}"
+            )
+        if lacks:
+            names = ", ".join(lacks)
+            print(f"not defined for {network.family}, left out: {names}", file=sys.stderr)
+        if len(lacks) < len(methods):
+            defined.append((network, [method for method in methods if method not in lacks]))
+    if not defined:
+        raise ParameterError(f"--method: expected one defined for {', '.join(requested)}, got none")
+    return defined
+
+
+def _explanation(
+    network: Trained, methods: list[str], pixels: picture.Bytes, target: int | None
+) -> explained.Explanation:
+    images = pixels[np.newaxis]
+    probabilities = network.probabilities(images)[0]
+    target = int(probabilities.argmax()) if target is None else target
+    bar = tqdm(methods, desc=network.family, unit="method", disable=None, leave=False)
+    attributions = {
+        method: (network.attribute(method, images, np.array([target]))[0], network.verdict(method))
+        for method in bar
+    }
+    return explained.Explanation(network.family, network.seed, probabilities, target, attributions)
+
+
+def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # where a terminal knows no × or …
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(command)
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,255 @@
+"""A picture of a person's own, of any size and colour, as an image of a dataset."""
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from glassnets.config.schema import Shape
+from glassnets.errors import GlassnetsError, ParameterError
+
+Bytes = NDArray[np.uint8]
+Grey = NDArray[np.float32]
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
+MAX_BYTES = 100_000_000
+MAX_PIXELS = 64_000_000
+_MAX_SIDE = 1024  # pixels, to which larger pictures are reduced: enough for the ink, and less noise
+_MIN_CONTRAST = 32  # of 255: below it, a picture is blank
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a dataset's images were made of handwriting."""
+
+    box: int  # the longer side of the ink, in pixels
+    centred_by: str  # mass, or box
+
+
+# MNIST: LeCun, Bottou, Bengio & Haffner (1998), "Gradient-based learning applied to document
+# recognition", §III.A. digits: Alpaydin & Kaynak (1998), where the ink fills the height.
+# For a dataset without a layout, pictures must have the size of its images.
+LAYOUTS = {"mnist": Layout(box=20, centred_by="mass"), "digits": Layout(box=8, centred_by="box")}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """pixels uint8 (h, w), the network's input, and in words the steps that led to it."""
+
+    pixels: Bytes
+    steps: tuple[str, ...]
+
+
+def read(path: Path, dataset: str, shape: Shape, invert: bool | None = None) -> Picture:
+    """`fit` of a file. Raises ParameterError for a path that is no file, and what `fit` raises."""
+    return fit(_content(path), printable(path), dataset, shape, invert)
+
+
+def fit(
+    content: bytes, name: str, dataset: str, shape: Shape, invert: bool | None = None
+) -> Picture:
+    """The picture as an image of this dataset, light on dark.
+
+    A picture of the dataset's own size is taken as it is; in any other the ink is found, fitted
+    and centred as the dataset's images were.
+
+    content: the bytes of a file of FORMATS. name: what error messages call it. shape: (height,
+    width) of the dataset's images. invert: whether the picture is inverted; None: if its border is
+    nearer to its brightest than to its darkest pixel.
+
+    Raises ParameterError for another size where the dataset has no layout, GlassnetsError for
+    content that is broken, too large or blank.
+    """
+    grey, steps = _grey(content, name)
+    own_size = grey.shape == shape
+    if not own_size and dataset not in LAYOUTS:
+        raise ParameterError(
+            f"{name}: expected a picture of the size of {dataset}, {_size(shape)} pixels, "
+            f"got {_size(grey.shape)}"
+        )
+    grey, how = _light_on_dark(grey, invert)
+    if own_size:
+        taken = f"{_size(shape)} pixels, the size of {dataset}: taken as it is"
+        return Picture(np.rint(grey).astype(np.uint8), (*steps, how, taken))
+    layout = LAYOUTS[dataset]
+    fitted = (
+        f"the ink fitted into {_size((layout.box, layout.box))} pixels, its aspect kept, and "
+        f"centred by its {layout.centred_by} in {_size(shape)}, as in {dataset}"
+    )
+    pixels = _centred(_fitted(_ink(grey), layout.box), shape, layout)
+    return Picture(pixels, (*steps, how, fitted))
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    """Width × height."""
+    return f"{shape[1]}×{shape[0]}"
+
+
+def printable(path: Path) -> str:
+    """A path in one printable line."""
+    return str(path) if str(path).isprintable() else repr(str(path))
+
+
+# From a file to grey
+
+
+def _content(path: Path) -> bytes:
+    if not path.is_file():  # reading a pipe or a device might never end
+        came = "a folder" if path.is_dir() else "something else" if path.exists() else "none"
+        raise ParameterError(f"IMAGE: expected a picture file {printable(path)}, got {came}")
+    bytes_ = path.stat().st_size
+    if not 0 < bytes_ <= MAX_BYTES:
+        raise GlassnetsError(
+            f"{printable(path)}: expected a picture of 1 byte to {MAX_BYTES / 1e6:.0f} MB, "
+            f"got {'an empty file' if bytes_ == 0 else f'{bytes_ / 1e6:.0f} MB'}"
+        )
+    return path.read_bytes()
+
+
+def _grey(content: bytes, name: str) -> tuple[Grey, list[str]]:
+    """Brightness float32 (h, w), 0…255, of at most _MAX_SIDE pixels a side; the steps."""
+    with _one_line_errors(name):
+        image, steps = _decoded(content, name)
+        image.thumbnail((_MAX_SIDE, _MAX_SIDE))
+        if image.mode == "LA":
+            grey, paper = _on_paper(np.asarray(image, np.float32))
+            steps.append(f"transparent parts read as {paper} paper")
+        else:
+            grey = np.asarray(image, np.float32)
+    if (contrast := np.ptp(grey)) < _MIN_CONTRAST:
+        raise GlassnetsError(
+            f"{name}: expected ink on paper, got a blank picture: its brightness "
+            f"varies by {contrast:.0f} of 255, less than {_MIN_CONTRAST}"
+        )
+    return grey, steps
+
+
+@contextmanager
+def _one_line_errors(name: str) -> Iterator[None]:
+    """Whatever error a decoder raises, and they raise all kinds, means a broken picture."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except Image.DecompressionBombError:
+        raise _too_large(name, "far more") from None
+    except UnidentifiedImageError:
+        raise GlassnetsError(
+            f"{name}: expected a picture ({', '.join(FORMATS)}), got a file of another "
+            "kind, or a broken one"
+        ) from None
+    except (GlassnetsError, MemoryError):
+        raise
+    except Exception as error:
+        message = " ".join(str(error).split())[:200] or type(error).__name__
+        raise GlassnetsError(
+            f"{name}: expected a whole picture, got a broken one ({message})"
+        ) from error
+
+
+def _too_large(name: str, came: str) -> GlassnetsError:
+    return GlassnetsError(
+        f"{name}: expected a picture of at most {MAX_PIXELS / 1e6:.0f} million pixels, "
+        f"got {came}: make it smaller"
+    )
+
+
+def _decoded(content: bytes, name: str) -> tuple[Image.Image, list[str]]:
+    """The picture in mode L, or LA if some of it is transparent; the steps."""
+    steps = []
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise _too_large(name, _size((image.height, image.width)))
+        if getattr(image, "is_animated", False):
+            steps.append("the first frame of several")
+        upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I"):  # 16 bits, which Pillow would cut at 255
+        levels = np.asarray(upright, np.int64) >> 8
+        return Image.fromarray(levels.clip(0, 255).astype(np.uint8)), steps
+    if upright.has_transparency_data:
+        both = upright.convert("RGBA").convert("LA")
+        if both.getextrema()[1] != (255, 255):
+            return both, steps
+    return upright.convert("L"), steps
+
+
+def _on_paper(values: Grey) -> tuple[Grey, str]:
+    """Brightness (h, w) of brightness and opacity (h, w, 2), on the paper, black or white, from
+    which the ink differs more."""
+    grey, opacity = values[..., 0], values[..., 1] / np.float32(255)
+    light = (grey * opacity).sum() > 127.5 * opacity.sum()
+    paper = 0 if light else 255
+    return grey * opacity + np.float32(paper) * (1 - opacity), "black" if light else "white"
+
+
+# From grey to ink
+
+
+def _light_on_dark(grey: Grey, invert: bool | None) -> tuple[Grey, str]:
+    """Brightness (h, w) of light ink on dark paper, and in words whether it was inverted."""
+    paper = _paper(grey)
+    dark_on_light = bool(paper - grey.min() > grey.max() - paper)
+    if invert is None:
+        invert = dark_on_light
+        how = f"read as {'dark on light: inverted' if invert else 'light on dark: not inverted'}"
+    else:
+        how = f"{'inverted' if invert else 'not inverted'}, as requested"
+    return 255 - grey if invert else grey, how
+
+
+def _paper(grey: Grey) -> Any:
+    """The median brightness of the border, a twentieth of the picture wide."""
+    height, width = grey.shape
+    wide = max(1, min(height, width) // 20)
+    inside = np.zeros(grey.shape, bool)
+    inside[wide : height - wide, wide : width - wide] = True
+    return np.median(grey[~inside])
+
+
+def _ink(grey: Grey) -> Grey:
+    """How much of each pixel is ink, 0…1, in the smallest part (h, w) that holds all ink.
+
+    From the paper's brightness to the brightest pixel's, the first tenth counts as paper and the
+    last as ink; pixels beyond the middle decide where the part ends.
+    """
+    paper = _paper(grey)
+    if grey.max() - paper < _MIN_CONTRAST:
+        raise GlassnetsError(
+            "expected ink lighter than the paper at the border, got none: keep the border clear, "
+            "or leave --invert and --no-invert away"
+        )
+    share = (grey - paper) / (grey.max() - paper)
+    rows, columns = (np.flatnonzero((share >= 0.5).any(axis=axis)) for axis in (1, 0))
+    part = share[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    ink: Grey = np.clip((part - 0.1) / 0.8, 0, 1)
+    return ink
+
+
+def _fitted(ink: Grey, box: int) -> Grey:
+    """Ink resized so that its longer side is ``box`` pixels, by means where that reduces it."""
+    scale = box / max(ink.shape)
+    height, width = (max(1, round(side * scale)) for side in ink.shape)
+    means = Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(ink).resize((width, height), means))
+
+
+def _centred(ink: Grey, shape: Shape, layout: Layout) -> Bytes:
+    """The ink in the middle of an image of this shape, its brightest pixel at 255."""
+    starts = []
+    for axis, (side, extent) in enumerate(zip(shape, ink.shape, strict=True)):
+        if layout.centred_by == "mass":
+            centre = np.average(np.arange(extent), weights=ink.sum(axis=1 - axis))
+            starts.append(min(max(round(side // 2 - centre), 0), side - extent))
+        else:
+            starts.append((side - extent) // 2)
+    top, left = starts
+    image = np.zeros(shape, np.uint8)
+    image[top : top + ink.shape[0], left : left + ink.shape[1]] = np.rint(255 * ink / ink.max())
+    return image

@@ -1,0 +1,3 @@
+"""Attribution methods, the metrics that judge them, and the verdicts. Needs no DVC, MLflow or
+params.yaml.
+"""

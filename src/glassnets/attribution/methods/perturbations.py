@@ -1,0 +1,186 @@
+"""Methods that hide parts of the image and compare class logits; they need no gradient. A hidden
+pixel takes the value `reference`.
+"""
+
+import math
+from itertools import product
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from glassnets.attribution.methods.gradients import Pixel
+from glassnets.attribution.methods.method import Options, method
+from glassnets.attribution.network import Explained, Floats, Targets
+from glassnets.config.schema import Positive, ProperFraction, Shape
+from glassnets.errors import ParameterError
+
+
+def masked_logits(
+    network: Explained, images: Floats, targets: Targets, masks: Floats, reference: float
+) -> Floats:
+    """Class logits float32 (n, k) of images under masks (k, h, w) in 0…1, 1 where a pixel is kept:
+    f(m ⊙ x + (1 − m)·reference).
+    """
+    offset = (1 - masks) * np.float32(reference) if reference else masks[:, :1, :1] * 0
+    return network.logits(images, targets, masks, offset)
+
+
+class Occlusion(Options):
+    patch_size: Positive = 4
+    stride: Positive = 2
+    reference: Pixel = 0.0
+
+
+@method(Occlusion)
+def occlusion(
+    network: Explained, images: Floats, targets: Targets, options: Occlusion, seed: int
+) -> Floats:
+    """f(x) − f(x without a patch), mean over the patches that cover a pixel.
+
+    Zeiler & Fergus (2014), "Visualizing and understanding convolutional networks", §4.2. Patches
+    are `stride` pixels apart; the last of a row or column ends with the image. A patch whose pixels
+    all equal the reference changes nothing and costs no pass.
+    """
+    hidden = windows(network.image_shape, options.patch_size, options.stride)
+    reference = np.float32(options.reference)
+    differs = (images != reference).astype(np.float32)
+    pairs = np.argwhere(np.tensordot(differs, hidden, ((1, 2), (1, 2))) > 0)  # image, patch
+    intact = network.outputs(images)[np.arange(len(images)), targets]
+    drops = np.zeros((len(images), len(hidden)), np.float32)
+    drops[tuple(pairs.T)] = intact[pairs[:, 0]] - network.logits_of_pairs(
+        images, targets, 1 - hidden, hidden * reference, pairs
+    )
+    maps: Floats = np.tensordot(drops, hidden / hidden.sum(axis=0), 1)
+    return maps
+
+
+def windows(shape: Shape, size: int, stride: int) -> Floats:
+    """Masks float32 (k, h, w), 1 in a square window, that together cover the image."""
+    if size > min(shape) or stride > size:
+        raise ParameterError(
+            f"patch_size, stride: expected patches within {shape[0]}×{shape[1]} pixels and no "
+            f"farther apart than their size, got {size}, {stride}"
+        )
+    rows, columns = (sorted({*range(0, side - size, stride), side - size}) for side in shape)
+    masks = np.zeros((len(rows) * len(columns), *shape), np.float32)
+    for mask, (row, column) in zip(masks, product(rows, columns), strict=True):
+        mask[row : row + size, column : column + size] = 1
+    return masks
+
+
+class Rise(Options):
+    masks: Positive = 2000
+    grid: Annotated[int, Field(gt=1, le=1000)] = 7  # cells a side of a mask before enlarging
+    probability: ProperFraction = 0.5  # that a cell is kept
+    reference: Pixel = 0.0
+
+
+@method(Rise)
+def rise(network: Explained, images: Floats, targets: Targets, options: Rise, seed: int) -> Floats:
+    """Σ_k f(m_k ⊙ x)·m_k / Σ_k m_k, m_k random smooth masks, the same for every image.
+
+    Petsiuk, Das & Saenko (2018), "RISE: randomized input sampling for explanation of black-box
+    models", eq. 6, with the masks' own mean in the place of E[m]: the limit is the same, and a
+    network whose logit is constant gets a constant map. f is the logit, not a probability.
+    """
+    rng = np.random.default_rng(seed)
+    cells = rng.random((options.masks, options.grid, options.grid)) < options.probability
+    sides = [math.ceil(side / options.grid) for side in network.image_shape]
+    masks = enlarged(cells, rng.integers(sides, size=(options.masks, 2)), network.image_shape)
+    logits = masked_logits(network, images, targets, masks, options.reference)
+    total = masks.sum(axis=0)
+    if not total.all():
+        raise ParameterError(
+            f"masks: expected enough to keep every pixel in one of them, got {options.masks} "
+            f"(probability: {options.probability})"
+        )
+    maps: Floats = np.tensordot(logits, masks, 1) / total
+    return maps
+
+
+def enlarged(cells: NDArray[np.bool_], shifts: NDArray[np.int64], shape: Shape) -> Floats:
+    """RISE's masks float32 (k, h, w) in 0…1: cells (k, g, g), enlarged bilinearly to g + 1 cells a
+    side of ⌈h/g⌉×⌈w/g⌉ pixels each, cut at shifts (k, 2) in pixels.
+    """
+    import tensorflow as tf
+
+    grid = cells.shape[1]
+    size = [(grid + 1) * math.ceil(side / grid) for side in shape]
+    large = tf.image.resize(cells[..., np.newaxis].astype(np.float32), size).numpy()[..., 0]
+    views = np.lib.stride_tricks.sliding_window_view(large, shape, axis=(1, 2))
+    return np.ascontiguousarray(views[np.arange(len(cells)), shifts[:, 0], shifts[:, 1]])
+
+
+class KernelShap(Options):
+    patch_size: Positive = 4
+    coalitions: Positive = 1000
+    reference: Pixel = 0.0
+
+
+@method(KernelShap, complete=True)
+def kernel_shap(
+    network: Explained, images: Floats, targets: Targets, options: KernelShap, seed: int
+) -> Floats:
+    """Shapley values of the game whose players are the patches of a grid and whose value is the
+    logit of the image with the other patches hidden. A patch's value is divided among its pixels,
+    so that the map sums to f(x) − f(reference).
+
+    Lundberg & Lee (2017), "A unified approach to interpreting model predictions", theorem 2: least
+    squares of the values on the coalitions z, weighted by the Shapley kernel, with the sum held:
+    φ = A⁻¹(c − 1·(1ᵀA⁻¹c − f(x) + f(b))/(1ᵀA⁻¹1)), A = Σ w zzᵀ, c = Σ w z (f(z) − f(b)). With at
+    most `coalitions` of them all are taken, and the values are exact; else they are drawn by the
+    kernel in pairs of a coalition and its complement (Covert & Lee 2021, "Improving KernelSHAP"),
+    the same for every image.
+    """
+    patches = grid_of_patches(network.image_shape, options.patch_size)  # (h, w)
+    players = int(patches.max()) + 1
+    members, weights = coalitions(players, options.coalitions, seed)
+    extremes = np.stack([np.zeros(players, bool), np.ones(players, bool)])
+    masks = np.concatenate([extremes, members])[:, patches].astype(np.float32)  # (k + 2, h, w)
+    logits = masked_logits(network, images, targets, masks, options.reference).astype(np.float64)
+    empty, full, values = logits[:, :1], logits[:, 1:2], logits[:, 2:]
+
+    z = members.astype(np.float64)  # (k, players)
+    a = (z * weights[:, np.newaxis]).T @ z
+    if np.linalg.matrix_rank(a) < players:
+        raise ParameterError(
+            f"patch_size, coalitions: expected two patches or more and enough coalitions to tell "
+            f"them apart, got {players} patches and {len(z)} coalitions"
+        )
+    c = (values - empty) * weights @ z  # (n, players)
+    free, ones = np.linalg.solve(a, c.T).T, np.linalg.solve(a, np.ones(players))
+    excess = free.sum(axis=1, keepdims=True) - (full - empty)
+    shapley = free - ones * excess / ones.sum()  # (n, players)
+    pixels = np.bincount(patches.ravel())
+    maps: Floats = (shapley / pixels)[:, patches].astype(np.float32)
+    return maps
+
+
+def grid_of_patches(shape: Shape, size: int) -> NDArray[np.int64]:
+    """Each pixel's patch, numbered row by row: int64 (h, w). The last of a row or column is
+    smaller where the size does not divide the side."""
+    rows, columns = (np.arange(side) // size for side in shape)
+    numbers: NDArray[np.int64] = rows[:, np.newaxis] * (columns[-1] + 1) + columns
+    return numbers
+
+
+def coalitions(
+    players: int, count: int, seed: int
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Coalitions bool (k, players), neither empty nor full, and their weights (k,) in the least
+    squares: all 2^players − 2 if these are at most count, else count (or one more) drawn."""
+    sizes = np.arange(1, players)
+    if players < 2 or 2**players - 2 <= count:
+        all_of_them = np.arange(1, 2**players - 1)[:, np.newaxis] >> np.arange(players) & 1
+        size = all_of_them.sum(axis=1)
+        ways = np.array([math.comb(players, s) for s in range(players + 1)])
+        return all_of_them.astype(bool), (players - 1) / (ways[size] * size * (players - size))
+    rng = np.random.default_rng(seed)
+    # The kernel of a size times the number of its coalitions is 1/(size·(players − size)).
+    kernel = 1 / (sizes * (players - sizes))
+    size = rng.choice(sizes, -(-count // 2), p=kernel / kernel.sum())
+    order = rng.permuted(np.tile(np.arange(players), (len(size), 1)), axis=1)
+    drawn = order < size[:, np.newaxis]
+    return np.concatenate([drawn, ~drawn]), np.ones(2 * len(drawn))

@@ -1,0 +1,1 @@
+"""Metrics of classification, with intervals, and paired tests between families."""

@@ -1,0 +1,60 @@
+"""The one bootstrap: images and seeds drawn with replacement, the percentile interval of a mean.
+
+Efron & Tibshirani (1993), "An introduction to the bootstrap", ch. 13. A resample is how often it
+draws each seed and each image, so every mean over a resample is a product of matrices, and
+whatever is compared is compared on the same draws.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassnets.config.schema import Evaluation
+
+Values = NDArray[np.float64]
+
+_RESAMPLES_AT_ONCE = 200  # bounds the memory
+
+
+def blocks(seeds: int, images: int, evaluation: Evaluation) -> Iterator[tuple[Values, Values]]:
+    """How often each resample draws each seed, float64 (r, seeds), and each image, (r, images),
+    some resamples at a time; evaluation.bootstrap_resamples in all."""
+    rng = np.random.default_rng(evaluation.random_state)
+    resamples = evaluation.bootstrap_resamples
+    of_seed = _drawn(rng, seeds, resamples)
+    for block in np.array_split(of_seed, max(1, resamples // _RESAMPLES_AT_ONCE)):
+        yield block, _drawn(rng, images, len(block))
+
+
+@lru_cache(maxsize=4)
+def draws(seeds: int, images: int, evaluation: Evaluation) -> tuple[Values, Values]:
+    """`blocks`, all resamples at once."""
+    of_seed, of_image = zip(*blocks(seeds, images, evaluation), strict=True)
+    return np.concatenate(of_seed), np.concatenate(of_image)
+
+
+def _drawn(rng: np.random.Generator, count: int, resamples: int) -> Values:
+    return rng.multinomial(count, np.full(count, 1 / count), resamples).astype(np.float64)
+
+
+def interval(means: Values, confidence_level: float) -> tuple[float, float]:
+    """The percentile interval of a mean's resamples (r,)."""
+    tail = (1 - confidence_level) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def summary(by_seed: list[float], means: Values, confidence_level: float) -> dict[str, Any]:
+    """The one shape that every metric of a cell is reported in: mean, sd (over seeds, ddof 1; 0 of
+    a single one), ci_low, ci_high, by_seed. means (r,) are its resamples."""
+    low, high = interval(means, confidence_level)
+    return {
+        "mean": float(np.mean(by_seed)),
+        "sd": float(np.std(by_seed, ddof=1)) if len(by_seed) > 1 else 0.0,
+        "ci_low": low,
+        "ci_high": high,
+        "by_seed": by_seed,
+    }

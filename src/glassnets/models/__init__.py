@@ -1,0 +1,1 @@
+"""Networks: the families, their layers, how they are trained."""

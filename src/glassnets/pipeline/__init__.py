@@ -1,0 +1,1 @@
+"""The DVC pipeline: its stages, files, manifests and checks."""

@@ -1,0 +1,167 @@
+"""``compare@D``: the families of a dataset side by side."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from ruamel.yaml import YAML
+
+from glassnets.config.schema import Dataset, Params
+from glassnets.evaluation import paired_tests
+from glassnets.pipeline import artefacts, manifests
+from glassnets.pipeline.stages.command import run_dataset
+from glassnets.report import (
+    agreement,
+    attributions,
+    comparison,
+    drawing,
+    figures,
+    model_card,
+    page,
+    verdicts,
+)
+from glassnets.report.results import Results, Setting, split_in_words
+
+Output = str | bytes | pd.DataFrame | dict[str, float]
+
+# Tables of a cell that git keeps, those of all families in one: attribute and file.
+_JOINED = {
+    "classes": "classes.csv",
+    "confusion_matrix": "confusion_matrices.csv",
+    "history": "history.csv",
+    "leaderboard": "leaderboards.csv",
+    "reliability": "reliability.csv",
+}
+
+
+def compare(params: Params, dataset: str) -> None:
+    """Compares the families of a dataset: tables, figures, pages, a model card for each."""
+    data = params.dataset(dataset)
+    results = {family: _results(dataset, family) for family in data.families}
+    table = comparison.table({family: each.metrics for family, each in results.items()})
+    seeds, right = paired_tests.correctness({f: each.predictions for f, each in results.items()})
+    tests = paired_tests.pairwise({family: right[family] for family in table["family"]}, seeds)
+    sample = artefacts.load_table(artefacts.sample(dataset))
+    agreement.check({family: each.attributions for family, each in results.items()}, sample)
+    agreed = agreement.agreement(results, params.evaluation)
+    setting, run = _setting(params, dataset, len(sample), seeds), _run(params, dataset)
+
+    outputs: dict[str, Output] = {
+        "comparison.csv": table,
+        "comparison.md": comparison.page(table, tests, setting, picture="comparison.png"),
+        "comparison.png": figures.comparison(setting, table, results),
+        "mcnemar.csv": tests,
+        "verdicts.md": verdicts.page(results, agreed, setting, picture="attributions.png"),
+        "attributions.png": drawing.png(attributions.families(results, each=2)),
+        "agreement.csv": agreed.table,
+        "metrics.csv": _metrics(results),
+        "accuracy.json": {f: each.metrics["accuracy"]["mean"] for f, each in results.items()},
+        **{file: _joined(results, name) for name, file in _JOINED.items()},
+        "report.html": page.page(setting, results, table, tests, run, _yaml(params, data)),
+    }
+    test = artefacts.load_arrays(artefacts.part(dataset, "test"))
+    for family, each in results.items():
+        failures = model_card.failures(each.predictions, test)
+        cell = data.family(family)
+        card = model_card.card(family, cell, each, failures, setting, run, "failures.png")
+        gallery = attributions.gallery(
+            each.attributions, each.leaderboard, f"{family} on {dataset}", place=0
+        )
+        outputs |= {
+            f"families/{family}/model-card.md": card,
+            f"families/{family}/failures.png": model_card.failures_figure(failures),
+            f"galleries/{family}.png": drawing.png(gallery),
+        }
+    paths = [artefacts.results(dataset) / name for name in outputs]
+    with artefacts.replacing(*paths) as partials:
+        for path, content in zip(partials, outputs.values(), strict=True):
+            _save(path, content)
+    conclusions = comparison.conclusions(table, tests, setting)
+    print(*conclusions, *verdicts.conclusions(results), sep="\n")
+
+
+def _joined(results: Mapping[str, Results], name: str) -> pd.DataFrame:
+    """This table of every family, a column ``family`` first."""
+    tables = {family: getattr(each, name) for family, each in results.items()}
+    joined: pd.DataFrame = pd.concat(tables, names=["family"]).reset_index("family")
+    return joined
+
+
+def _metrics(results: Mapping[str, Results]) -> pd.DataFrame:
+    """A row for each family and metric: mean, sd, ci_low, ci_high, and the value of each seed."""
+    rows = []
+    for family, each in results.items():
+        seeds = each.attributions["seeds"]
+        for metric, summary in each.metrics.items():
+            ends = {key: summary[key] for key in ("mean", "sd", "ci_low", "ci_high")}
+            values = {f"seed_{s}": v for s, v in zip(seeds, summary["by_seed"], strict=True)}
+            rows.append({"family": family, "metric": metric, **ends, **values})
+    return pd.DataFrame(rows)
+
+
+def _results(dataset: str, family: str) -> Results:
+    folder = artefacts.results(dataset, family)
+    tables = ("predictions", "history", "reliability", "confusion_matrix", "classes", "leaderboard")
+    return Results(
+        metrics=artefacts.load_json(folder / "metrics.json"),
+        attributions=artefacts.load_arrays(artefacts.attributions(dataset, family)),
+        verdicts=artefacts.load_json(folder / "verdicts.json"),
+        **{name: artefacts.load_table(folder / f"{name}.csv") for name in tables},
+    )
+
+
+def _setting(params: Params, dataset: str, sample: int, seeds: list[int]) -> Setting:
+    split = artefacts.load_json(artefacts.results(dataset) / "split.json")
+    return Setting(
+        dataset=dataset,
+        split=split_in_words(params.dataset(dataset)),
+        images=split["images"],
+        duplicates=split["duplicates_of_earlier_parts"]["test"],
+        sample=sample,
+        seeds=tuple(seeds),
+        confidence_level=params.evaluation.confidence_level,
+    )
+
+
+def _run(params: Params, dataset: str) -> dict[str, str]:
+    """How the results were made, for the report."""
+    data, runtime = params.dataset(dataset), params.runtime
+    planting = data.planting
+    packages = artefacts.load_json(artefacts.manifest("compare", dataset))["packages"]
+    source = params.dataset(planting.source) if planting else data
+    made = f", on which patterns were planted: images of {planting.source}" if planting else ""
+    return {
+        **{f"Raw {key}": f"sha256 {sha256}{made}" for key, sha256 in source.sha256 or ()},
+        "Versions": ", ".join(f"{name} {version}" for name, version in packages.items()),
+        "Threads": f"{runtime.intra_op_threads} in an operation, {runtime.inter_op_threads} beside "
+        "each other; deterministic kernels",
+        "Rebuild": f"make run DATASET={dataset} (all results: results/{dataset}/)",
+    }
+
+
+def _yaml(params: Params, data: Dataset) -> str:
+    """The parameters that the dataset's results depend on, defaults and presets resolved."""
+    groups = {name: getattr(params, name).model_dump() for name in ("runtime", "evaluation")}
+    text = io.StringIO()
+    yaml: Any = YAML(typ="safe", pure=True)
+    yaml.sort_base_mapping_type_on_output = False
+    yaml.dump(groups | manifests.resolved(data), text)
+    return text.getvalue()
+
+
+def _save(path: Path, content: Output) -> None:
+    match content:
+        case str():
+            path.write_text(content, encoding="utf-8", newline="\n")
+        case bytes():
+            path.write_bytes(content)
+        case dict():
+            artefacts.save_json(path, content)
+        case _:
+            artefacts.save_table(path, content)
+
+
+if __name__ == "__main__":
+    run_dataset(compare)

@@ -1,0 +1,157 @@
+"""A trained network, with what a person may ask of it: predictions, attributions, verdicts."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from glassnets.attribution import methods, verdicts
+from glassnets.attribution.methods.method import Need
+from glassnets.attribution.network import Explained, Floats
+from glassnets.config import schema
+from glassnets.errors import GlassnetsError, ParameterError
+from glassnets.pipeline import artefacts, networks
+from glassnets.report import leaderboards
+
+NOT_JUDGED = "integrated_gradients"  # the default method where no leaderboard ranks any
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """The network of one (dataset, family, seed).
+
+    settings: options of the methods. leaderboard: what verdict@dataset-family wrote, None where it
+    has not run.
+    """
+
+    dataset: str
+    family: str
+    seed: int
+    network: Explained
+    settings: schema.Attribution
+    leaderboard: pd.DataFrame | None
+
+    def probabilities(self, images: NDArray[Any]) -> NDArray[np.float64]:
+        """Predicted probabilities (n, classes) of images uint8 (n, h, w)."""
+
+        from glassnets.evaluation.metrics import softmax  # scikit-learn takes a second to load
+
+        return softmax(self.network.outputs(images.astype(np.float32)))
+
+    def lacks(self, method: str) -> str | None:
+        """What the method needs and this network has not, in words; None where it is defined.
+
+        Raises ParameterError for an unknown method.
+        """
+        need = methods.named(method).need
+        return need.value if need and not need.met_by(self.network) else None
+
+    def attribute(self, method: str, images: NDArray[Any], targets: NDArray[Any]) -> Floats:
+        """Attributions float32 (n, h, w) of images uint8 (n, h, w) for the classes targets (n,),
+        with the options of params.yaml. Raises GlassnetsError for a method that is not defined for
+        the network, ParameterError for an unknown one."""
+        options = schema.requested(self.settings.methods).get(method)
+        seed = self.settings.random_state
+        return methods.named(method)(self.network, images, targets, options=options, seed=seed)
+
+    def verdict(self, method: str) -> leaderboards.Verdict:
+        """What the cell's leaderboard says of the method."""
+        control = method in methods.CONTROLS
+        command = _verdict_stage(self.dataset, self.family)
+        return leaderboards.verdict(self.leaderboard, method, control, command)
+
+
+def load(
+    data: schema.Dataset,
+    dataset: str,
+    family: str,
+    seed: int,
+    weights: Path,
+    references: NDArray[np.uint8] | None,
+    leaderboard: pd.DataFrame | None,
+) -> Trained:
+    """A network of files. TensorFlow must have been started.
+
+    data, dataset: the dataset's parameters and its name. weights: the file that the network of
+    family and seed was saved in. references: training images (n, h, w), None where no method that
+    draws from them will be called. leaderboard: see `Trained`.
+
+    Raises GlassnetsError where the weights are absent, broken or another network's.
+    """
+    model, activations = networks.load(data, family, weights)
+    network = Explained(model, activations, references)
+    return Trained(dataset, family, seed, network, data.attribution, leaderboard)
+
+
+# Of the project, below `artefacts.root`
+
+
+def of_project(
+    data: schema.Dataset,
+    dataset: str,
+    family: str,
+    seed: int,
+    references: NDArray[np.uint8] | None,
+) -> Trained:
+    """The network that `dvc repro` trained, with the leaderboard that it made; see `load`."""
+    path, board = weights(dataset, family, seed), leaderboard(dataset, family)
+    return load(data, dataset, family, seed, path, references, board)
+
+
+def seed(data: schema.Dataset, dataset: str, requested: int | None) -> int:
+    """The requested seed, or the dataset's first. Raises ParameterError for one it has not."""
+    if requested is None:
+        return data.seeds[0]
+    if requested not in data.seeds:
+        raise ParameterError(
+            f"--seed: expected one of {', '.join(map(str, data.seeds))} (of which "
+            f"{dataset}'s networks are trained), got {requested}"
+        )
+    return requested
+
+
+def weights(dataset: str, family: str, seed: int) -> Path:
+    """Where the project's weights are. Raises GlassnetsError where they are not."""
+    path = artefacts.weights(dataset, family, seed)
+    if not path.is_file():
+        raise GlassnetsError(
+            f"expected a trained network in {path}, got none: `dvc repro train@{dataset}-{family}` "
+            "trains it"
+        )
+    return path
+
+
+def leaderboard(dataset: str, family: str) -> pd.DataFrame | None:
+    """The cell's leaderboard, None where there is none. Raises GlassnetsError for another table."""
+    path = artefacts.results(dataset, family) / "leaderboard.csv"
+    if not path.is_file():
+        return None
+    board = artefacts.load_table(path)
+    flags = board.select_dtypes(bool).columns
+    if not ({"control", "passes"} <= {*flags} and {"method", "marks", "rank"} <= {*board.columns}):
+        raise GlassnetsError(
+            f"expected a leaderboard of methods in {path}, got another table: "
+            f"`{_verdict_stage(dataset, family)}` writes it"
+        )
+    return board
+
+
+def default_method(dataset: str, family: str) -> str:
+    """The best method by the cell's leaderboard; `NOT_JUDGED` where that ranks none."""
+    board = leaderboard(dataset, family)
+    return NOT_JUDGED if board is None or board["control"].all() else verdicts.best(board)
+
+
+def references(dataset: str, names: Iterable[str]) -> NDArray[np.uint8] | None:
+    """The training images (n, h, w), None where none of the methods draws references from them."""
+    if any(methods.named(name).need is Need.REFERENCES for name in names):
+        return artefacts.load_arrays(artefacts.part(dataset, "train"))["images"]
+    return None
+
+
+def _verdict_stage(dataset: str, family: str) -> str:
+    return f"dvc repro verdict@{dataset}-{family}"

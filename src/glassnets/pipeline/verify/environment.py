@@ -1,0 +1,47 @@
+"""Is the environment the one that requirements*.txt pin?"""
+
+import re
+from importlib.metadata import distributions
+
+from packaging.requirements import Requirement
+
+from glassnets.pipeline import artefacts
+from glassnets.pipeline.verify.outcome import Outcome
+
+FILES = ("requirements.txt", "requirements-dev.txt")
+# Not pinned by us: ourselves, and what builds an environment before it holds anything.
+OWN = {"glassnets", "pip"}
+
+
+def environment() -> Outcome:
+    """Names every package that is missing, of another version, or pinned nowhere."""
+    pinned = {}
+    faults = []
+    for file in FILES:
+        for requirement in requirements((artefacts.root() / file).read_text(encoding="utf-8")):
+            if requirement.marker and not requirement.marker.evaluate():
+                continue
+            if not re.fullmatch(r"==[^,*]+", str(requirement.specifier)):
+                faults.append(f"{file}: {requirement.name} is not pinned to one version")
+            pinned[_normal(requirement.name)] = requirement
+    here = {_normal(found.metadata["Name"]): found.version for found in distributions()}
+    for name, requirement in sorted(pinned.items()):
+        if name not in here:
+            faults.append(f"{name}: expected {requirement.specifier}, got none")
+        elif not requirement.specifier.contains(here[name], prereleases=True):
+            faults.append(f"{name}: expected {requirement.specifier}, got {here[name]}")
+    faults += [
+        f"{name}: {here[name]} is installed, but pinned nowhere"
+        for name in sorted(here.keys() - pinned.keys() - OWN)
+    ]
+    return Outcome(tuple(faults), f"{len(pinned)} packages pinned, {len(here)} installed")
+
+
+def requirements(text: str) -> list[Requirement]:
+    """The requirements of a compiled file: each line that begins one, without its hashes."""
+    lines = (re.sub(r"\s*(\\|--hash=\S+|#.*)", "", line) for line in text.splitlines())
+    return [Requirement(line) for line in lines if line.strip()]
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

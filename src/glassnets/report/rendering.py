@@ -1,0 +1,35 @@
+"""Pages from the templates in templates/, by one Jinja environment."""
+
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from glassnets.report import formats
+
+
+def laid_out(table: pd.DataFrame) -> str:
+    """A table of text in Markdown, all but the first column flush right."""
+    align = ["left"] + ["right"] * (table.shape[1] - 1)
+    return table.to_markdown(index=False, colalign=align, disable_numparse=True)
+
+
+ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.PackageLoader("glassnets.report"),
+    autoescape=jinja2.select_autoescape(("html",)),
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+ENVIRONMENT.filters |= {
+    "table": laid_out,
+    "count": "{:,}".format,
+    "listed": formats.listed,
+    "plural": formats.plural,
+}
+
+
+def render(template: str, **values: Any) -> str:
+    """The page that a template gives. Raises jinja2.UndefinedError where it lacks a value."""
+    return ENVIRONMENT.get_template(template).render(values)

@@ -1,0 +1,102 @@
+"""What pages and pictures are made of: the results of a dataset's cells, and their setting."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NotRequired, TypedDict
+
+import pandas as pd
+
+from glassnets.config.schema import Dataset
+from glassnets.data import Arrays
+from glassnets.report import formats
+
+
+class Interval(TypedDict):
+    """A mean over images and seeds with its interval."""
+
+    mean: float
+    ci_low: float
+    ci_high: float
+
+
+class Summary(Interval):
+    """Of a metric: see `bootstrap.summary`."""
+
+    sd: float
+    by_seed: list[float]
+
+
+Metrics = Mapping[str, Summary]  # a cell's metrics.json
+
+
+class Intervention(TypedDict):
+    """Shares of predictions that follow the planted cue: see `localization.intervention`."""
+
+    cue_changed: Interval
+    rest_changed: Interval
+    withheld_seeds: list[int]
+
+
+class Verdicts(TypedDict):
+    """A cell's verdicts.json."""
+
+    methods: int
+    passing: int
+    kendall_tau: dict[str, float | None]  # see `verdicts.stability`
+    memorised: dict[str, float]  # accuracy on shuffled labels, by seed
+    intervention: NotRequired[Intervention]
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """The results of a cell, each the content of the file of this name.
+
+    attributions: ``index``, ``labels`` (n,), ``images`` uint8 (n, h, w), ``seeds`` (s,),
+    ``predictions`` (s, n), where it is known ``evidence`` bool (n, h, w), and under the name of
+    each method its attributions float32 (s, n, h, w).
+    """
+
+    metrics: Metrics
+    predictions: pd.DataFrame  # seed, index, label, prediction
+    history: pd.DataFrame  # seed, epoch, loss, val_loss, val_accuracy
+    reliability: pd.DataFrame  # confidence, accuracy, count; a row a bin
+    confusion_matrix: pd.DataFrame  # label, prediction, count; all seeds together
+    classes: pd.DataFrame  # class, support, precision, recall, f1
+    attributions: Arrays
+    leaderboard: pd.DataFrame  # see `leaderboards`
+    verdicts: Verdicts
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What was compared on what, as pages state it."""
+
+    dataset: str
+    split: str  # how the test part was taken, in words
+    images: Mapping[str, int]  # in train, validation and test
+    duplicates: int  # test images that also lie in train or validation
+    sample: int  # test images that are explained
+    seeds: tuple[int, ...]
+    confidence_level: float
+
+    @property
+    def significance_level(self) -> float:
+        """The largest Holm-adjusted p at which a difference counts as shown."""
+        return round(1 - self.confidence_level, 9)
+
+    @property
+    def percent(self) -> str:
+        """The confidence level: ``95 %``."""
+        return formats.percent(self.confidence_level)
+
+
+def split_in_words(dataset: Dataset) -> str:
+    """How the test part was taken."""
+    if dataset.split == "official":
+        return "Official split"
+    how = f"test_size {dataset.test_size:g}, random_state {dataset.random_state}"
+    if dataset.stratify:
+        how += ", stratified"
+    if dataset.max_images is not None:
+        how += f", of the first {dataset.max_images:,} images"
+    return f"Random split ({how})"

@@ -1,5 +1,0 @@
-"""One module a DVC stage: ``python -m glassnets.stages.<stage> <dataset> [<family>]``."""
-
-from glassnets import runtime
-
-runtime.pin_processor()

@@ -1,0 +1,12 @@
+"""MLflow's runs: one of each (dataset, family, seed) of the same inputs, and above the seeds of a
+cell a parent run. All that they hold is logged from models/ and results/, by the same code at the
+end of a stage and in ``python -m glassnets.tracking``; training is followed live besides."""
+
+import os
+
+# MLflow reads these: no telemetry, no links, no bars, and no jitter between tries, which would be
+# drawn from Python's global random numbers.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_JITTER", "0")

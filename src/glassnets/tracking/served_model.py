@@ -1,0 +1,134 @@
+"""What MLflow serves: raw images in; class, probabilities and, if asked, a map of why out.
+
+MLflow runs this file whenever it loads the model ("models from code"), so nothing is pickled. The
+network lies beside it as plain files: see `register`.
+"""
+
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+from mlflow.exceptions import INVALID_PARAMETER_VALUE, MlflowException
+from mlflow.models.utils import _enforce_params_schema
+from mlflow.pyfunc import PythonModel, PythonModelContext
+from numpy.typing import NDArray
+
+from glassnets import config, runtime
+from glassnets.errors import GlassnetsError
+from glassnets.pipeline import artefacts, trained
+
+MOST_IMAGES = 1000  # of a request
+MOST_EXPLAINED = 10  # of a request: the dearest method takes seconds for so many
+PARAMETER = "explain"  # the only one of a request: the method to explain the predictions with
+
+
+def _refuse_unknown(params: Any, schema: Any) -> Any:
+    """MLflow's check of a request's params, which drops those that are not in the model's schema:
+    a request with a misspelt one would be answered as if it had none."""
+    ours = [spec.name for spec in schema or ()] == [PARAMETER]
+    unknown = sorted(params.keys() - {PARAMETER}, key=repr) if isinstance(params, dict) else []
+    if ours and unknown:
+        message = f"params: expected {PARAMETER} alone, got {', '.join(map(repr, unknown))}"
+        raise MlflowException(message, INVALID_PARAMETER_VALUE)
+    return _enforce_params_schema(params, schema)
+
+
+mlflow.pyfunc._enforce_params_schema = _refuse_unknown
+
+
+class Champion(PythonModel):  # type: ignore[misc]  # mlflow ships no types
+    """One network of one family."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Builds the network from the files that `register` wrote."""
+        folder = Path(context.artifacts["network"])
+        about = artefacts.load_json(folder / "champion.json")
+        loaded = config.load(folder / "params.yaml")
+        if "tensorflow" not in sys.modules:  # else its owner has settings of their own
+            runtime.start_tensorflow(loaded.runtime)
+        self._network = trained.load(
+            loaded.dataset(about["dataset"]),
+            about["dataset"],
+            about["family"],
+            about["seed"],
+            folder / "network.weights.h5",
+            artefacts.load_arrays(folder / "references.npz")["images"],
+            artefacts.load_table(folder / "leaderboard.csv"),
+        )
+        self._one_at_a_time = threading.Lock()
+
+    def predict(  # type: ignore[no-untyped-def]
+        self,
+        context: PythonModelContext,
+        model_input,  # noqa: ANN001  MLflow would take a type for a schema of its own
+        params: dict[str, Any] | None = None,
+    ) -> list[dict[str, Any]]:
+        """Of each image its ``class`` and ``probabilities`` (classes,); with
+        ``params={"explain": method}`` also ``explanation``: the method, its map (h, w) for the
+        class, the verdict on the method in words, and whether it is doubtful.
+
+        model_input: grey levels (n, h, w), whole numbers 0…255. Raises MlflowException, which a
+        server answers with 400, for anything else.
+        """
+        try:
+            return self._answers(model_input, (params or {}).get(PARAMETER) or None)
+        except GlassnetsError as error:
+            raise MlflowException(str(error), INVALID_PARAMETER_VALUE) from None
+
+    def _answers(self, given: Any, method: str | None) -> list[dict[str, Any]]:
+        images = grey_levels(given, self._network.network.image_shape)
+        if method and len(images) > MOST_EXPLAINED:
+            raise GlassnetsError(
+                f"inputs: expected at most {MOST_EXPLAINED} images to explain in a request, "
+                f"got {len(images)}"
+            )
+        if method and (lack := self._network.lacks(method)):
+            raise GlassnetsError(
+                f"explain: {method} is not defined for {self._network.family}: it needs {lack}"
+            )
+        with self._one_at_a_time:
+            probabilities = self._network.probabilities(images)
+            predicted = probabilities.argmax(axis=1)
+            maps = self._network.attribute(method, images, predicted) if method else None
+        answers: list[dict[str, Any]] = [
+            {"class": int(k), "probabilities": p.tolist()}
+            for k, p in zip(predicted, probabilities, strict=True)
+        ]
+        if method and maps is not None:
+            verdict = self._network.verdict(method)
+            for answer, heat in zip(answers, maps, strict=True):
+                answer["explanation"] = {
+                    "method": method,
+                    "map": heat.tolist(),
+                    "verdict": verdict.text,
+                    "doubtful": verdict.doubtful,
+                }
+        return answers
+
+
+def grey_levels(given: Any, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """Images uint8 (n, h, w) of what a request holds. Raises GlassnetsError."""
+    height, width = shape
+    expected = f"inputs: expected images (n, {height}, {width}) of whole grey levels, 0 to 255"
+    if not isinstance(given, (np.ndarray, list)):
+        raise GlassnetsError(f"{expected}, got {type(given).__name__}: send {{'inputs': [...]}}")
+    images = np.asarray(given)
+    if images.dtype.kind not in "iuf":
+        raise GlassnetsError(f"{expected}, got values of another kind ({images.dtype})")
+    if images.ndim != 3 or images.shape[1:] != shape:
+        raise GlassnetsError(f"{expected}, got an array {images.shape}")
+    if not 1 <= len(images) <= MOST_IMAGES:
+        raise GlassnetsError(
+            f"inputs: expected 1 to {MOST_IMAGES} images in a request, got {len(images)}"
+        )
+    if not (np.isfinite(images).all() and images.min() >= 0 and images.max() <= 255):
+        raise GlassnetsError(f"{expected}, got {images.min():g} to {images.max():g}")
+    if (images != np.floor(images)).any():
+        raise GlassnetsError(f"{expected}, got fractions: do not scale them")
+    return images.astype(np.uint8)
+
+
+mlflow.models.set_model(Champion())

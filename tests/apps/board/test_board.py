@@ -1,0 +1,333 @@
+"""The board of untrained networks, over HTTP and in a browser; and python -m glassnets.apps.board,
+which serves it."""
+
+import base64
+import contextlib
+import io
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import requests
+import uvicorn
+from PIL import Image
+
+from glassnets import config
+from glassnets.apps import picture
+from glassnets.apps.board import __main__ as entry
+from glassnets.apps.board.app import app
+from glassnets.apps.board.board import Board
+from glassnets.attribution.methods import METHODS
+from glassnets.pipeline import trained
+from glassnets.report.explorer import heat
+
+FAMILIES = ["attention", "cnn", "feedforward", "lstm"]
+COMMAND = [sys.executable, "-m", "glassnets.apps.board", "--dataset", "digits"]
+PREDICTED = re.compile(r"Predicted in \d+ ms")
+
+
+def png(grey):
+    file = io.BytesIO()
+    Image.fromarray(grey).save(file, format="png")
+    return file.getvalue()
+
+
+def pixels(uri):
+    content = base64.b64decode(uri.removeprefix("data:image/png;base64,"))
+    with Image.open(io.BytesIO(content)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def drawing(height=280, width=280):
+    grey = np.zeros((height, width), np.uint8)
+    grey[height // 5 : 4 * height // 5, width // 2 : width // 2 + width // 12] = 255
+    return grey
+
+
+@pytest.fixture(scope="module")
+def project(untrained_project, tmp_path_factory):
+    return shutil.copytree(untrained_project, tmp_path_factory.mktemp("board"), dirs_exist_ok=True)
+
+
+@pytest.fixture(scope="module")
+def networks(tensorflow, project):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project)
+        data = config.load(Path("params.yaml")).dataset("digits")
+        references = trained.references("digits", METHODS)
+        return [trained.of_project(data, "digits", f, 0, references) for f in FAMILIES]
+
+
+@pytest.fixture(scope="module")
+def url(networks):
+    """The address of the board, served in this process."""
+    server = uvicorn.Server(uvicorn.Config(app(Board(networks)), log_level="warning"))
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
+        thread.start()
+        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+
+
+def post(url, content, method="integrated_gradients", **query):
+    query = {"method": method, **query}
+    return requests.post(f"{url}/predictions", data=content, params=query, timeout=60)
+
+
+def check_predictions(result, networks, method):
+    """That they are those of the networks, for the drawing as drawn."""
+    image = picture.fit(png(drawing()), "drawing", "digits", (8, 8), invert=False)
+    assert np.array_equal(pixels(result["image"])[..., 0], image.pixels)
+    assert result["steps"] == list(image.steps)
+    assert [network["family"] for network in result["networks"]] == FAMILIES
+    images = image.pixels[np.newaxis]
+    for network, prediction in zip(networks, result["networks"], strict=True):
+        probabilities = network.probabilities(images)
+        np.testing.assert_allclose(prediction["probabilities"], probabilities[0], atol=1e-6)
+        assert prediction["predicted"] == probabilities.argmax()
+        expected = pixels(heat(network.attribute(method, images, probabilities.argmax(axis=1))))
+        # Levels of colour: a rounding of the last bit may lie between two of them.
+        assert np.abs(pixels(prediction["attribution"]).astype(int) - expected).max() <= 4
+
+
+@pytest.mark.parametrize("method", ["integrated_gradients", "expected_gradients"])
+def test_the_predictions_are_those_of_the_networks(url, networks, method):
+    response = post(url, png(drawing()), method, drawn=True)
+    assert response.status_code == 200
+    check_predictions(response.json(), networks, method)
+
+
+def test_the_verdict_stands_beside_every_attribution(url):
+    by_method = {
+        method: {n["family"]: n for n in post(url, png(drawing()), method).json()["networks"]}
+        for method in ("gradient", "integrated_gradients", "grad_cam", "edges")
+    }
+    cnn = {method: networks["cnn"] for method, networks in by_method.items()}
+    assert "not better than edges" in cnn["gradient"]["verdict"]
+    assert cnn["gradient"]["doubtful"]
+    assert cnn["integrated_gradients"]["scores"] == [["infidelity ↓", "0.10 (0.05 to 0.20)"]]
+    assert not cnn["integrated_gradients"]["doubtful"]
+    lstm = {method: networks["lstm"] for method, networks in by_method.items()}
+    assert "dvc repro verdict@digits-lstm" in lstm["gradient"]["verdict"]
+    assert lstm["grad_cam"]["attribution"] is None
+    assert lstm["grad_cam"]["verdict"].startswith("not defined for this family: it needs feature")
+    assert "control" in lstm["edges"]["verdict"]
+
+
+def test_an_upload_may_be_dark_on_light(url):
+    steps = post(url, png(255 - drawing())).json()["steps"]
+    assert steps[0] == "read as dark on light: inverted"
+
+
+@pytest.mark.parametrize(
+    ("content", "query", "message"),
+    [
+        (png(np.zeros((280, 280), np.uint8)), {"drawn": True}, "the drawing: expected ink"),
+        (png(np.full((280, 280), 255, np.uint8)), {"drawn": True}, "blank picture"),
+        (png(255 - drawing()), {"drawn": True}, "keep the border clear"),  # all but a stroke inked
+        (b"", {}, "expected a picture"),
+        (b"hello", {}, "the picture: expected a picture (PNG, JPEG"),
+        (png(drawing())[:100], {}, "broken"),
+        (png(np.zeros((9000, 8000), np.uint8)), {}, "at most 64 million pixels"),
+        (png(drawing()), {"method": "tea_leaves"}, "expected one of gradient, "),
+    ],
+)
+def test_what_is_no_picture_or_method_is_refused_in_a_line(url, content, query, message):
+    response = post(url, content, **query)
+    assert response.status_code == 422
+    assert message in response.json()["detail"]
+    assert "\n" not in response.json()["detail"]
+    assert post(url, png(drawing())).status_code == 200  # and the next request is not
+
+
+def test_a_scribble_is_predicted(url):
+    scribble = np.random.default_rng(0).integers(0, 2, (280, 280)).astype(np.uint8) * 255
+    scribble[:20] = scribble[-20:] = 0
+    scribble[:, :20] = scribble[:, -20:] = 0
+    assert post(url, png(scribble), drawn=True).status_code == 200
+
+
+def test_a_request_by_another_host_name_is_refused(url):
+    response = requests.get(url, headers={"Host": "evil.example"}, timeout=10)
+    assert response.status_code == 400
+    policy = requests.get(url, timeout=10).headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+
+
+# In a browser
+
+
+@pytest.fixture
+def page(url, browse):
+    return browse(url)
+
+
+def draw(page, *points):
+    board = page.locator("#canvas").bounding_box()
+    (x, y), *others = points
+    page.mouse.move(board["x"] + x, board["y"] + y)
+    page.mouse.down()
+    for x, y in others:
+        page.mouse.move(board["x"] + x, board["y"] + y, steps=5)
+    page.mouse.up()
+    page.get_by_text(PREDICTED).wait_for()
+
+
+def test_all_families_predict_a_stroke(page):
+    statuses = []
+    page.on("response", lambda response: statuses.append(response.status))
+    draw(page, (140, 40), (140, 240))
+    assert set(statuses) == {200}  # from its first point on
+    for family in FAMILIES:
+        card = page.locator(f"[data-family={family}]")
+        meters = card.locator("meter").evaluate_all("all => all.map((meter) => meter.value)")
+        assert sum(meters) == pytest.approx(1, abs=1e-5)
+        assert card.locator(".predicted").inner_text() == str(int(np.argmax(meters)))
+        assert card.locator(".map img").get_attribute("src").startswith("data:image/png")
+    assert "not inverted" in page.locator("#steps").inner_text()
+
+
+def test_another_method_gives_another_attribution_and_its_verdict(page):
+    draw(page, (90, 60), (190, 60), (120, 230))
+    card = page.locator("[data-family=cnn]")
+    assert "rank 1 of 2" in card.locator(".verdict").inner_text()
+    before = card.locator(".map img").get_attribute("src")
+    page.get_by_label("Method").select_option("gradient")
+    card.get_by_text(re.compile("⚠ .*not better than edges")).wait_for()
+    assert "doubtful" in card.get_attribute("class")
+    assert card.locator(".map img").get_attribute("src") != before
+
+
+def test_clearing_removes_the_predictions(page):
+    draw(page, (140, 40), (140, 240))
+    page.get_by_role("button", name="Clear").click()
+    page.get_by_text("Draw in the black square.").wait_for()
+    assert page.locator("#input").is_hidden()
+    assert [p.inner_text() for p in page.locator(".predicted").all()] == [""] * 4
+    ink = "document.getElementById('canvas').getContext('2d').getImageData(0, 0, 280, 280).data"
+    assert not page.evaluate(f"{ink}.some((level, i) => i % 4 < 3 && level)")
+
+
+def test_an_upload_is_predicted_or_refused(page, project):
+    upload = page.get_by_label("Upload a picture", exact=True)
+    upload.set_input_files(project / "one.png")
+    page.get_by_text("read as dark on light: inverted").wait_for()
+    upload.set_input_files(project / "params.yaml")
+    page.get_by_text("the picture: expected a picture (PNG, JPEG").wait_for()
+    assert [p.inner_text() for p in page.locator(".predicted").all()] == [""] * 4
+    draw(page, (140, 40), (140, 240))
+
+
+def test_a_finger_draws(url, browse):
+    page = browse(url, width=360, has_touch=True)
+    assert (
+        page.evaluate("getComputedStyle(document.getElementById('canvas')).touchAction") == "none"
+    )
+    page.locator("#canvas").tap()
+    page.get_by_text(PREDICTED).wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_is_accessible(url, browse, serious_violations, scheme):
+    page = browse(url, color_scheme=scheme)
+    assert serious_violations(page) == []
+    draw(page, (140, 40), (140, 240))
+    assert serious_violations(page) == []
+
+
+# The command
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (
+            {"dataset": "planted"},
+            2,
+            "--dataset: expected handwriting, mnist or digits, got planted",
+        ),
+        ({"dataset": "mnist"}, 1, "`dvc repro train@mnist-attention` trains it"),
+        ({"dataset": "tea"}, 2, "'tea'"),
+        ({"seed": 9}, 2, "--seed: expected one of 0, 1, 2"),
+        ({"port": "taken"}, 2, "--port: expected one that is free"),
+    ],
+)
+def test_wrong_arguments_are_refused_before_tensorflow_is_loaded(
+    project, monkeypatch, capsys, arguments, code, message
+):
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(entry.runtime, "start_tensorflow", None)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        arguments = {"dataset": "digits", "seed": None, "port": 0} | arguments
+        if arguments["port"]:
+            arguments["port"] = taken.getsockname()[1]
+        with pytest.raises(SystemExit) as left:
+            entry.command(**arguments)
+    error = capsys.readouterr().err
+    assert left.value.code == code
+    assert message in error
+    assert len(error.splitlines()) == 1
+
+
+@pytest.fixture(scope="module")
+def process(project):
+    """A process of the command, and its address."""
+    with subprocess.Popen(
+        [*COMMAND, "--port", "0"],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            line = process.stdout.readline()
+            match = re.fullmatch(r"Draw at (http://127\.0\.0\.1:\d+) \(Ctrl-C ends it\)\n", line)
+            assert match, (line, process.stderr.read() if process.poll() is not None else "")
+            yield process, match[1]
+        finally:
+            process.kill()
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("method", ["integrated_gradients", "expected_gradients", "rise"])
+def test_the_command_serves_the_networks_of_the_project(process, networks, method):
+    check_predictions(post(process[1], png(drawing()), method, drawn=True).json(), networks, method)
+
+
+@pytest.mark.exhaustive
+def test_a_huge_upload_is_cut_short(process):
+    def endless():
+        for _ in range(200):
+            yield bytes(1_000_000)
+
+    process, url = process
+    before = psutil.Process(process.pid).memory_info().rss
+    with contextlib.suppress(requests.ConnectionError):  # it may hang up before all was sent
+        assert post(url, endless()).status_code == 413
+    assert psutil.Process(process.pid).memory_info().rss < before + 300e6
+    assert post(url, png(drawing())).status_code == 200
+
+
+@pytest.mark.exhaustive
+def test_it_listens_on_this_machine_alone_until_it_is_interrupted(process):
+    process, url = process
+    connections = psutil.Process(process.pid).net_connections()
+    places = {c.laddr for c in connections if c.status == "LISTEN"}
+    assert places == {("127.0.0.1", int(url.split(":")[-1]))}
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 0
+    assert "Traceback" not in process.stderr.read()

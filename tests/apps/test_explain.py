@@ -1,0 +1,247 @@
+"""python -m glassnets.apps.explain, on small untrained networks in a project of its own."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from glassnets.apps import explain
+from glassnets.attribution.methods import METHODS
+from glassnets.pipeline import artefacts
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def run(untrained_project, tmp_path, monkeypatch, capsys):
+    """``run(*arguments)``: (exit code, standard output, standard error), in a copy."""
+    shutil.copytree(untrained_project, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["explain", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            explain.main()
+        out, err = capsys.readouterr()
+        return left.value.code, out, err
+
+    return run
+
+
+DIGITS = ("one.png", "--dataset", "digits")
+
+
+def error(ran, code):
+    """The message of a run that failed, having written nothing."""
+    assert ran[0] == code, ran
+    assert ran[1] == ""
+    assert len(ran[2].splitlines()) == 1, ran[2]
+    assert not list(Path.cwd().glob("*explained*"))
+    assert not list(Path.cwd().glob(".*"))
+    return ran[2].removeprefix("error: ").rstrip()
+
+
+def write_leaderboard(family, *rows):
+    path = artefacts.results("digits", family) / "leaderboard.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(["method,control,passes,marks,rank", *rows]), encoding="utf-8")
+
+
+def test_one_picture_one_network_one_method(run):
+    code, out, err = run(*DIGITS)
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == "read as dark on light: inverted"
+    assert lines[1].startswith("the ink fitted into 8×8 pixels")
+    assert lines[2].startswith("cnn (seed 0) predicts ")
+    assert lines[3] == "  integrated_gradients: passes, rank 1 of 2"
+    assert lines[4] == "    infidelity ↓: 0.10 (0.05 to 0.20)"
+    assert lines[-1] == "wrote one-explained.png"
+    with Image.open("one-explained.png") as figure:
+        assert figure.format == "PNG"
+
+
+def test_by_default_each_family_is_explained_by_its_best_method(run):
+    write_leaderboard("cnn", "rise,False,False,x,1", "occlusion,False,True,,3")
+    write_leaderboard("lstm", "gradient,False,False,x,2", "rise,False,False,x,1")  # none passes
+    write_leaderboard("attention", "edges,True,False,,")
+    code, out, err = run(*DIGITS, "--family", "all")
+    assert (code, err) == (0, "")
+    assert re.findall(r"^ {0,2}(\w+)(?: \(seed|: )", out, re.MULTILINE) == [
+        *("attention", "integrated_gradients"),  # a leaderboard of controls alone
+        *("cnn", "occlusion"),
+        *("feedforward", "integrated_gradients"),  # no leaderboard
+        *("lstm", "rise"),
+    ]
+
+
+def test_several_networks_and_methods(run):
+    requested = ["--family", "lstm", "--family", "cnn", "--family", "lstm"]
+    code, out, err = run(*DIGITS, *requested, "--method", "edges", "--method", "gradient")
+    assert (code, err) == (0, "")
+    assert re.findall(r"^(.+) predicts", out, re.MULTILINE) == ["lstm (seed 0)", "cnn (seed 0)"]
+    assert out.count("edges: a control") == 2
+    assert "gradient: no verdict yet: `dvc repro verdict@digits-lstm`" in out
+    assert "gradient: does not pass: not better than edges" in out
+
+
+@pytest.mark.exhaustive
+def test_all_of_both(run):
+    """Every method runs by every family it is defined for, with the options of params.yaml."""
+    code, out, err = run(*DIGITS, "--family", "all", "--method", "all")
+    assert code == 0
+    explained = {line.split(":")[0].strip() for line in out.splitlines() if line.startswith("  ")}
+    assert set(METHODS) <= explained
+    assert sorted(line.split(":")[0] for line in err.splitlines()) == [
+        f"not defined for {name}, left out" for name in ("attention", "cnn", "feedforward", "lstm")
+    ]
+
+
+def test_the_options_are_those_of_params_yaml(run, monkeypatch):
+    given = []
+    method = METHODS["integrated_gradients"]
+    kept = method.function
+    monkeypatch.setattr(method, "function", lambda *a: given.append(a[3:]) or kept(*a))
+    text = Path("params.yaml").read_text(encoding="utf-8")
+    text = re.sub(r"(integrated_gradients: \{steps): \d+", r"\1: 3", text)
+    Path("params.yaml").write_text(text, encoding="utf-8")
+    assert run(*DIGITS)[0] == 0
+    [(options, seed)] = given
+    assert (options.steps, seed) == (3, 0)
+
+
+def test_the_requested_class_is_explained(run):
+    predicted = int(run(*DIGITS)[1].split("predicts ")[1][0])
+    other = (predicted + 1) % 10
+    assert f"; explained: {other}" in run(*DIGITS, "--target", other)[1]
+    assert "; explained" not in run(*DIGITS, "--target", predicted)[1]
+
+
+def test_the_flag_of_inversion(run):
+    assert run(*DIGITS, "--invert")[1].startswith("inverted, as requested\n")
+    assert "lighter than the paper" in run(*DIGITS, "--no-invert")[2]
+
+
+def test_the_figure_is_written_over_ours_alone(run):
+    assert run(*DIGITS, "--output", "figure.png")[0] == 0
+    first = Path("figure.png").read_bytes()
+    assert run(*DIGITS, "--output", "figure.png")[0] == 0
+    assert Path("figure.png").read_bytes() == first
+    before = Path("one.png").read_bytes()
+    message = error(run(*DIGITS, "--output", "one.png"), 2)
+    assert message == (
+        "--output: expected a new file, or a figure that this command wrote, to write over, "
+        "got one.png"
+    )
+    assert Path("one.png").read_bytes() == before
+
+
+WRONG = {
+    "dataset": ("one.png", "--dataset", "cifar"),
+    "family": (*DIGITS, "--family", "transformer"),
+    "method": (*DIGITS, "--method", "lime"),
+    "no method": (*DIGITS, "--method", ""),
+    "seed": (*DIGITS, "--seed", "7"),
+    "target": (*DIGITS, "--target", "10"),
+    "negative target": (*DIGITS, "--target", "-1"),
+    "suffix": (*DIGITS, "--output", "figure.pdf"),
+    "folder": (*DIGITS, "--output", "none/figure.png"),
+    "folder itself": (*DIGITS, "--output", "folder.png"),
+    "image": ("none.png", "--dataset", "digits"),
+    "image's folder": (".", "--dataset", "digits"),
+}
+
+
+@pytest.mark.parametrize("arguments", WRONG.values(), ids=WRONG)
+def test_what_cannot_be_is_refused_before_tensorflow_is_loaded(run, monkeypatch, arguments):
+    Path("folder.png").mkdir()
+    monkeypatch.setattr(explain.runtime, "start_tensorflow", None)
+    assert ": expected " in error(run(*arguments), 2)
+
+
+def test_files_that_are_no_pictures_are_refused(run, monkeypatch):
+    monkeypatch.setattr(explain.runtime, "start_tensorflow", None)
+    Path("empty.png").touch()
+    Path("text.png").write_text("no picture")
+    Path("broken.png").write_bytes(Path("one.png").read_bytes()[:-40])
+    for name in ("empty.png", "text.png", "broken.png"):
+        assert error(run(name, "--dataset", "digits"), 1).startswith(f"{name}: expected a")
+
+
+@pytest.mark.parametrize("arguments", [["--seed", "1"], ["--dataset", "mnist"]])
+def test_the_command_that_trains_an_absent_network_is_named(run, arguments):
+    message = error(run(*DIGITS, *arguments), 1)
+    dataset = "digits" if "--seed" in arguments else "mnist"
+    assert message.endswith(f"got none: `dvc repro train@{dataset}-cnn` trains it")
+
+
+def test_other_weights_are_refused(run):
+    lstm, cnn = (Path("models", "digits", name, "seed-0.weights.h5") for name in ("lstm", "cnn"))
+    shutil.copy(lstm, cnn)
+    assert "seed-0.weights.h5, got: it is broken" in error(run(*DIGITS), 1)
+
+
+@pytest.mark.parametrize("method", [[], ["--method", "gradient"]])
+@pytest.mark.parametrize("row", ["what,is,this,row,1", "gradient,False,,x,1", ""])
+def test_a_broken_leaderboard_is_refused(run, row, method):
+    write_leaderboard("cnn", row)
+    assert "dvc repro verdict@digits-cnn" in error(run(*DIGITS, *method), 1)
+
+
+def test_a_method_without_what_it_needs(run):
+    message = error(run(*DIGITS, "--method", "attention_rollout"), 2)
+    assert message.startswith(
+        "--method: attention_rollout is not defined for cnn: it needs attention"
+    )
+    code, out, err = run(*DIGITS, "--family", "all", "--method", "attention_rollout")
+    assert code == 0
+    assert "attention (seed 0)" in out
+    assert "cnn" not in out
+    assert "not defined for cnn, left out: attention_rollout\n" in err
+
+
+def test_training_images_are_read_only_where_a_method_needs_them(run):
+    shutil.rmtree("data")
+    assert "train.npz" in error(run(*DIGITS, "--method", "expected_gradients"), 1)
+    assert run(*DIGITS, "--method", "gradient")[0] == 0
+
+
+def test_outside_of_a_project(run):
+    Path("dvc.yaml").unlink()
+    assert "expected to run inside the project" in error(run(*DIGITS), 2)
+
+
+def test_a_full_disk_leaves_nothing(run, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device", "here")
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    assert error(run(*DIGITS), 1) == "No space left on device: here"
+
+
+def test_a_wrong_argument_is_refused_without_importing_tensorflow(run):
+    ran = subprocess.run(
+        [
+            sys.executable,
+            "-X",
+            "importtime",
+            "-m",
+            "glassnets.apps.explain",
+            "one.png",
+            "--seed",
+            "9",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 2
+    assert "--seed: expected one of 0, 1, 2" in ran.stderr
+    loaded = {line.split("|")[-1].strip() for line in ran.stderr.splitlines()}
+    assert "numpy" in loaded
+    assert not loaded & {"tensorflow", "keras", "sklearn", "mlflow"}
+    assert "Traceback" not in ran.stderr

@@ -1,8 +1,0 @@
-"""Explaining needs TensorFlow."""
-
-import pytest
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _tensorflow(tensorflow):
-    pass

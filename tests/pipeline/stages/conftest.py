@@ -1,0 +1,151 @@
+"""A project of made-up results, as the stages before compare write them."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from glassnets.pipeline import artefacts
+
+REPOSITORY = Path(__file__).parents[3]
+FAMILIES = {"attention": 0.90, "cnn": 0.99, "feedforward": 0.91, "lstm": 0.93}
+METHODS = {"occlusion": 0.4, "rise": 0.3, "edges": 0.1}  # with their insertion − deletion
+SAMPLE = [7, 3, 5, 1, 8, 2]  # rows in raw
+TEST_IMAGES = 600
+
+
+def write_evaluation(folder, accuracy, seeds=(0, 1, 2)):
+    """The files of train@D-F and evaluate@D-F, of a family of about this accuracy."""
+    rng = np.random.default_rng(round(1000 * accuracy))
+    labels = np.arange(TEST_IMAGES) % 10
+    runs, by_seed = [], []
+    for seed in seeds:
+        right = rng.random(TEST_IMAGES) < accuracy
+        prediction = np.where(right, labels, (labels + 1) % 10)
+        index = np.arange(TEST_IMAGES)[::-1]
+        columns = {"index": index, "label": labels, "prediction": prediction}
+        runs.append(pd.DataFrame({"seed": seed, **columns}))
+        by_seed.append(float(right.mean()))
+    artefacts.save_table(folder / "predictions.csv", pd.concat(runs))
+    history = pd.DataFrame(
+        [(seed, e, 0.4**e, 0.5**e, 1 - 0.5**e) for seed in seeds for e in (1, 2, 3)],
+        columns=["seed", "epoch", "loss", "val_loss", "val_accuracy"],
+    )
+    artefacts.save_table(folder / "history.csv", history)
+    bins = {"bin": [0.95], "confidence": [0.95], "accuracy": [accuracy], "count": [TEST_IMAGES]}
+    artefacts.save_table(folder / "reliability.csv", pd.DataFrame(bins))
+    counts = pd.concat(runs).groupby(["label", "prediction"]).size().rename("count")
+    artefacts.save_table(folder / "confusion_matrix.csv", counts.reset_index())
+    classes = {"class": range(10), "support": TEST_IMAGES // 10, "precision": accuracy}
+    classes |= {"recall": accuracy, "f1": accuracy}
+    artefacts.save_table(folder / "classes.csv", pd.DataFrame(classes))
+    mean = float(np.mean(by_seed))
+    summary = {"mean": mean, "sd": float(np.std(by_seed)), "ci_low": mean - 0.01, "ci_high": mean}
+    summary["by_seed"] = by_seed
+    names = ("accuracy", "log_loss", "macro_f1", "expected_calibration_error", "brier_score")
+    metrics = dict.fromkeys((*names, "train_accuracy", "overfitting_gap"), summary)
+    metrics["parameters"] = {**summary, "mean": 1234.0}
+    artefacts.save_json(folder / "metrics.json", metrics)
+
+
+def write_verdicts(folder, rng, evidence):
+    """The files of attribute@D-F and verdict@D-F that compare reads: the first method passes."""
+    arrays = {
+        "index": np.array(SAMPLE),
+        "labels": np.arange(6, dtype=np.uint8),
+        "images": rng.integers(0, 256, (6, 8, 8), np.uint8),
+        "seeds": np.array([0, 1, 2]),
+        "predictions": np.tile(np.arange(6), (3, 1)),
+        **{name: rng.normal(size=(3, 6, 8, 8)).astype(np.float32) for name in METHODS},
+    }
+    if evidence:
+        arrays["predictions"][:, 4] += folder.name == "cnn"  # here the families disagree
+        arrays["evidence"] = np.zeros((6, 8, 8), bool)
+        arrays["evidence"][:, 2:6, :4] = True
+    artefacts.save_arrays(folder / "attributions.npz", arrays)
+    leaderboard = pd.DataFrame(
+        {
+            "method": list(METHODS),
+            "control": [False, False, True],
+            "passes": [True, False, False],
+            "marks": ["", "not above edges", ""],
+            "rank": pd.array([1, 2, None], "Int64"),
+        }
+    )
+    for end, width in (("", 0), ("_ci_low", -0.05), ("_ci_high", 0.05)):
+        leaderboard[f"insertion_minus_deletion{end}"] = np.add(list(METHODS.values()), width)
+    if evidence:
+        for end in ("", "_ci_low", "_ci_high"):
+            leaderboard[f"relevance_mass{end}"] = leaderboard[f"insertion_minus_deletion{end}"]
+    artefacts.save_table(folder / "leaderboard.csv", leaderboard)
+    taus = {"references": 0.8, "seeds": 0.9, "metrics": None}
+    summary = {"methods": 2, "passing": 1, "kendall_tau": taus, "memorised": {"seed_0": 1.0}}
+    artefacts.save_json(folder / "verdicts.json", summary)
+
+
+@pytest.fixture(scope="session")
+def made_up_project():
+    """``made_up_project(folder, evidence=False)``: makes it there, with results of four families
+    on digits, and returns the folder."""
+
+    def make(folder, evidence=False):
+        (folder / "dvc.yaml").touch()
+        (folder / "params.yaml").write_bytes((REPOSITORY / "params.yaml").read_bytes())
+        results = folder / "results" / "digits"
+        rng = np.random.default_rng(0)
+        for family, accuracy in FAMILIES.items():
+            cell = results / "cells" / family
+            cell.mkdir(parents=True)
+            write_evaluation(cell, accuracy)
+            write_verdicts(cell, rng, evidence)
+        sample = {"index": SAMPLE, "label": range(6)}
+        artefacts.save_table(results / "sample.csv", pd.DataFrame(sample))
+        split = {
+            "images": {"train": 900, "validation": 297, "test": TEST_IMAGES},
+            "duplicates_of_earlier_parts": {"train": 0, "validation": 0, "test": 2},
+        }
+        artefacts.save_json(results / "split.json", split)
+        manifest = folder / "manifests" / "digits" / "compare.json"
+        manifest.parent.mkdir(parents=True)
+        artefacts.save_json(manifest, {"packages": {"numpy": "2.4.6", "pandas": "3.1.1"}})
+        processed = folder / "data" / "processed" / "digits"
+        processed.mkdir(parents=True)
+        test = {
+            "images": rng.integers(0, 256, (TEST_IMAGES, 8, 8), np.uint8),
+            "labels": (np.arange(TEST_IMAGES) % 10).astype(np.uint8),
+            "index": np.arange(TEST_IMAGES)[::-1],
+        }
+        artefacts.save_arrays(processed / "test.npz", test)
+        return folder
+
+    return make
+
+
+class Compared(NamedTuple):
+    results: Path
+    printed: str
+
+
+@pytest.fixture(scope="session")
+def compared(made_up_project, tmp_path_factory):
+    """compare@digits of a made-up project, run as DVC runs it, in a Python where importing
+    TensorFlow or Keras fails. To be read, not changed."""
+    project = made_up_project(tmp_path_factory.mktemp("compared"), evidence=True)
+    code = (
+        "import runpy, sys; sys.modules.update(dict.fromkeys(['tensorflow', 'keras'])); "
+        "sys.argv = ['compare', 'digits']; "
+        "runpy.run_module('glassnets.pipeline.stages.compare', run_name='__main__')"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=project,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return Compared(project / "results" / "digits", ran.stdout)

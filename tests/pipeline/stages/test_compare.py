@@ -1,0 +1,150 @@
+"""compare@D on made-up results in projects of their own."""
+
+import re
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from glassnets import config
+from glassnets.errors import GlassnetsError
+from glassnets.pipeline import artefacts
+from glassnets.pipeline.stages.compare import compare
+
+ROOT = Path(__file__).parents[3]
+FAMILIES = ("attention", "cnn", "feedforward", "lstm")
+
+
+@pytest.fixture
+def project(made_up_project, tmp_path, monkeypatch):
+    """A project with results of four families on digits, to be changed before compare runs."""
+    monkeypatch.chdir(made_up_project(tmp_path, evidence=True))
+    return tmp_path
+
+
+def run():
+    compare(config.load(artefacts.params_file()), "digits")
+
+
+def outputs(results):
+    """The files that compare added, by their path in results/digits."""
+    files = {str(path.relative_to(results)): path for path in results.rglob("*") if path.is_file()}
+    inputs = ("cells/", "split.json", "sample.csv")
+    return {name: path.read_bytes() for name, path in files.items() if not name.startswith(inputs)}
+
+
+def declared():
+    """What dvc.yaml declares that compare writes, by its path in results/digits."""
+    stages = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    entries = [entry for kind in ("outs", "metrics", "plots") for entry in stages["compare"][kind]]
+    paths = [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+    return {path.removeprefix("results/${item.dataset}/") for path in paths}
+
+
+def test_it_writes_the_files_that_dvc_expects(compared):
+    assert {name.split("/")[0] for name in outputs(compared.results)} == declared()
+
+
+def test_its_tables_and_its_pages_have_the_same_conclusions(compared):
+    table = artefacts.load_table(compared.results / "comparison.csv")
+    assert table["family"].tolist()[0] == "cnn"
+    assert table["accuracy"].is_monotonic_decreasing
+    assert len(artefacts.load_table(compared.results / "mcnemar.csv")) == 6
+    text = (compared.results / "comparison.md").read_text(encoding="utf-8")
+    assert "cnn is more accurate than attention in every seed" in text
+    assert "So cnn is the most accurate of these 4 families." in text
+    assert "600 to test on, the same for every family (lying in another part too: 2)." in text
+    assert "Random split (test_size 0.2, random_state 42, stratified)" in text
+    assert "So cnn is the most accurate" in compared.printed
+
+
+def test_it_says_which_methods_pass(compared):
+    conclusion = "cnn: 1 of 2 methods passes, occlusion: insertion − deletion 0.40 (0.35 to 0.45)."
+    assert conclusion in compared.printed
+    text = (compared.results / "verdicts.md").read_text(encoding="utf-8")
+    assert f"- {conclusion}" in text
+    assert "6 test images drawn at random, the same for every family" in text
+    assert "](attributions.png)" in text
+    table = artefacts.load_table(compared.results / "agreement.csv")
+    assert table.groupby("method").size().to_dict() == {"occlusion": 10, "rise": 10}
+    of_cnn = (table["family_a"] == "cnn") != (table["family_b"] == "cnn")
+    assert table["images"].tolist() == [5 if other else 6 for other in of_cnn]
+
+
+def test_every_family_has_its_card(compared):
+    for family in FAMILIES:
+        path = compared.results / "families" / family / "model-card.md"
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith(f"# {family} on digits\n")
+        metrics = artefacts.load_json(compared.results / "cells" / family / "metrics.json")
+        assert f"| {metrics['accuracy']['mean']:.4f} |" in text
+        assert "numpy 2.4.6, pandas 3.1.1" in text
+
+
+def test_relative_links_of_the_pages_lead_to_files(compared):
+    pages = list(compared.results.rglob("*.md"))
+    assert len(pages) == 2 + len(FAMILIES)
+    for path in pages:
+        links = re.findall(r"\]\(([^)]+)\)", path.read_text(encoding="utf-8"))
+        assert links
+        for link in links:
+            assert (path.parent / link).is_file(), (path, link)
+
+
+def test_the_pairs_are_counted_from_the_predictions(compared):
+    right = {}
+    for family in ("cnn", "lstm"):
+        table = artefacts.load_table(compared.results / "cells" / family / "predictions.csv")
+        one = table.query("seed == 1")
+        right[family] = (one["label"] == one["prediction"]).to_numpy()
+    pairs = artefacts.load_table(compared.results / "mcnemar.csv")
+    pair = pairs.query("family_a == 'cnn' and family_b == 'lstm'").iloc[0]
+    assert pair["only_a_1"] == (right["cnn"] & ~right["lstm"]).sum()
+    assert pair["only_b_1"] == (right["lstm"] & ~right["cnn"]).sum()
+
+
+def test_the_same_results_give_the_same_bytes_in_another_process_and_folder(compared, project):
+    run()
+    assert outputs(project / "results" / "digits") == outputs(compared.results)
+
+
+def test_a_family_without_a_group_is_left_out_and_one_alone_is_not_compared(project):
+    text = (project / "params.yaml").read_text(encoding="utf-8")
+    start = text.index("\n  feedforward:", text.index("\ndigits:"))
+    stop = text.index("\n\n", start)
+    digits = text[start:stop]
+    cnn = digits[digits.index("\n  cnn:") : digits.index("\n  attention:")]
+    (project / "params.yaml").write_text(text[:start] + cnn + text[stop:], encoding="utf-8")
+    run()
+    table = artefacts.load_table(project / "results/digits/comparison.csv")
+    assert table["family"].tolist() == ["cnn"]
+    assert artefacts.load_table(project / "results/digits/mcnemar.csv").empty
+
+
+# What it refuses
+
+
+def test_attributions_of_another_sample_are_refused_and_nothing_is_written(project):
+    sample = artefacts.load_table(project / "results/digits/sample.csv")
+    artefacts.save_table(project / "results/digits/sample.csv", sample[::-1])
+    with pytest.raises(GlassnetsError, match=r"attributions of attention .*dvc repro"):
+        run()
+    assert outputs(project / "results" / "digits") == {}
+
+
+def test_predictions_of_other_images_are_refused_and_nothing_is_written(project):
+    path = artefacts.results("digits", "lstm") / "predictions.csv"
+    table = artefacts.load_table(path)
+    table.loc[0, "index"] = 599_999
+    artefacts.save_table(path, table)
+    with pytest.raises(GlassnetsError, match="lstm with seed 0"):
+        run()
+    assert outputs(project / "results" / "digits") == {}
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "attributions.npz", "verdicts.json"])
+def test_missing_results_are_named_with_the_way_forward(project, name):
+    (artefacts.results("digits", "cnn") / name).unlink()
+    with pytest.raises(GlassnetsError, match=rf"cells/cnn/{name}.*dvc repro"):
+        run()
+    assert outputs(project / "results" / "digits") == {}

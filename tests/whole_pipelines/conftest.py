@@ -1,0 +1,164 @@
+"""A temporary clone of the project with a tiny cut of digits, in which whole pipelines run."""
+
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dvc.utils.hydra import apply_overrides
+from ruamel.yaml import YAML
+
+from glassnets.pipeline import artefacts
+from glassnets.pipeline.verify.rebuild import copy_project
+
+
+class Clone:
+    """A project folder of its own, and the commands of its environment."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.asked_outside = folder.parent / "asked-outside.txt"  # see watch/sitecustomize.py
+        # A proxy nobody listens at: no test of a pipeline reaches outside this machine.
+        self.environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "DVC", "MAKE"))},
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PYTHONPATH": f"{folder / 'src'}:{Path(__file__).parent / 'watch'}",
+            "GLASSNETS_WATCH": str(self.asked_outside),
+            "https_proxy": "http://127.0.0.1:9",
+            "http_proxy": "http://127.0.0.1:9",
+            "no_proxy": "127.0.0.1,localhost",
+            "GIT_AUTHOR_NAME": "test",
+            "GIT_AUTHOR_EMAIL": "test@localhost",
+            "GIT_COMMITTER_NAME": "test",
+            "GIT_COMMITTER_EMAIL": "test@localhost",
+        }
+        self.environment.pop("GLASSNETS_EXTERNAL", None)
+
+    def start(self, *command: str, stdout: int = subprocess.PIPE) -> subprocess.Popen:
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=stdout,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *command: str, check: bool = True) -> str:
+        process = self.start(*command)
+        output, _ = process.communicate(timeout=900)
+        if check:
+            assert process.returncode == 0, f"{' '.join(command)}\n{output}"
+        return output
+
+    def kill(self, process: subprocess.Popen) -> None:
+        """Ends a process and all that it started, at once."""
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        # DVC writes this file in place, and says that it is corrupted where it was just doing so.
+        rwlock = self.folder / ".dvc" / "tmp" / "rwlock"
+        if rwlock.is_file() and rwlock.stat().st_size == 0:
+            rwlock.unlink()
+
+    def stages_run(self, output: str) -> list[str]:
+        """The stages whose command DVC ran, in order; not those that it took from its run cache."""
+        return re.findall(r"Running stage '(.*)'", output)
+
+    def hashes(self, *folders: str) -> dict[str, str]:
+        """sha256 of every file in these folders, by path."""
+        return {
+            str(path.relative_to(self.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for name in folders
+            for path in sorted((self.folder / name).rglob("*"))
+            if path.is_file()
+        }
+
+    def lock(self) -> bytes:
+        return (self.folder / "dvc.lock").read_bytes()
+
+    def edit_params(self, edit) -> None:
+        yaml = YAML()
+        path = self.folder / "params.yaml"
+        content = yaml.load(path)
+        edit(content)
+        yaml.dump(content, path)
+        for _ in range(2):  # into the form in which DVC writes it
+            apply_overrides(path, [])
+
+    def outside(self) -> list[str]:
+        """What asked outside of this machine: address and command, a line each, but for MNIST's
+        files where a person has put none."""
+        asked = self.asked_outside.read_text() if self.asked_outside.exists() else ""
+        return [line for line in asked.splitlines() if "stages.fetch mnist" not in line]
+
+    def partials(self) -> list[Path]:
+        return [
+            p
+            for room in ("data", "manifests", "models", "results")
+            for p in (self.folder / room).rglob("*.partial")
+        ]
+
+
+def _tiny(content, *, images=300, sample=6, seeds=(0, 1), epochs=3) -> None:
+    """The smallest digits and planted that still have every class in every part, and every method
+    and metric with as little work as it can do."""
+    content["evaluation"]["bootstrap_resamples"] = 100
+    defaults = content["defaults"]
+    defaults["memorise"].update(images=30, accuracy=0.5)
+    defaults["attribution"]["methods"].update(
+        integrated_gradients={"steps": 4, "reference": 0},
+        expected_gradients={"draws": 4},
+        smoothgrad={"draws": 4, "noise": 0.15},
+        rise={"masks": 60, "grid": 4, "probability": 0.5, "reference": 0},
+        kernel_shap={"patch_size": 4, "coalitions": 200, "reference": 0},
+    )
+    metrics = defaults["attribution"]["metrics"]
+    metrics["deletion_insertion"]["steps"] = 4
+    metrics["faithfulness_correlation"]["subsets"] = 10
+    metrics["infidelity"]["draws"] = 10
+    metrics["max_sensitivity"].update(draws=2, images=2)
+    metrics["parameter_randomization"].update(draws=1, images=2, cascade_images=1)
+    metrics["label_randomization"]["images"] = 4
+    for name in ("digits", "planted"):
+        dataset = content[name]
+        dataset.update(max_images=images, seeds=list(seeds), sample={"images": sample})
+        dataset["training"]["warmup_epochs"] = 0
+        dataset.pop("memorise", None)
+        dataset["attribution"] = {
+            "methods": {"occlusion": {"patch_size": 2, "stride": 1}},
+            "metrics": {"localization": {}} if name == "planted" else {},
+        }
+        for family in ("feedforward", "lstm", "cnn", "attention"):
+            dataset[family]["training"]["epochs"] = epochs if name == "digits" else 1
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """``tiny(content, …)``: makes the content of params.yaml small."""
+    return _tiny
+
+
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory) -> Iterator[Clone]:
+    """The working tree as it is, without what is ignored, committed anew, the pipeline run once.
+
+    At the end nothing that ran in it may have asked anything outside of this machine.
+    """
+    folder = tmp_path_factory.mktemp("clone") / "project"
+    copy_project(artefacts.root(), folder)
+    made = Clone(folder)
+    made.edit_params(_tiny)
+    made.run("git", "init", "--quiet")
+    made.run("git", "add", "--all")
+    made.run("git", "commit", "--quiet", "--message", "tiny")
+    made.first_output = made.run("dvc", "repro", "compare@digits")
+    made.run("git", "add", "--all")
+    made.run("git", "commit", "--quiet", "--message", "tiny results")
+    yield made
+    assert made.outside() == []
