@@ -62,10 +62,12 @@ def main(folder: Path, families: list[str]) -> None:
     faulthandler.enable()
     os.chdir(folder)
     without_tracking()
+    from glassnets import config, runtime
+
+    runtime.pin_processor()  # as a stage does: before anything imports NumPy
     with_stable_sorts()
     from importlib import import_module
 
-    from glassnets import config
     from glassnets.pipeline import artefacts
     from glassnets.pipeline.stages.manifest import manifest
 
