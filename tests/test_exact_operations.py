@@ -162,9 +162,36 @@ def exact_division(x):
     return tf.math.divide_no_nan(tf.ones_like(x), tf.sqrt(x))
 
 
+def normalisation(name, shape):
+    """A layer of ours and its gradients, training and predicting."""
+
+    def run():
+        import tensorflow as tf
+
+        from glassnets.models import layers
+
+        layer = getattr(layers, name)()
+        layer.build(shape)
+
+        @tf.function
+        def gradients(x, is_training):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = layer(x, training=is_training) if name == "BatchNormalization" else layer(x)
+            return tape.gradient(y, [x, *layer.trainable_variables])
+
+        for is_training in (False, True):
+            gradients(tf.ones(shape), is_training)
+
+    return run
+
+
 @pytest.mark.parametrize(
     "run",
     [
+        normalisation("BatchNormalization", (8, 4, 3, 6)),
+        normalisation("BatchNormalization", (8, 5)),
+        normalisation("LayerNormalization", (8, 7, 6)),
         compiled(exact_division),
         compiled(lambda x: x / 3),
         compiled(lambda x: x / x[:1]),
