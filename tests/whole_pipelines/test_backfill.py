@@ -72,7 +72,7 @@ def test_it_tells_all_that_the_pipeline_told(clone, own, empty):
     assert told == ALL
     live, mirrored = runs(own), runs(empty)
     assert live.keys() == mirrored.keys()
-    history = pd.read_csv(clone.folder / "results" / "digits" / "cnn" / "history.csv")
+    history = pd.read_csv(clone.folder / "results" / "digits" / "cells" / "cnn" / "history.csv")
     curve = mlflow.MlflowClient(empty).get_metric_history(
         mirrored["cnn-seed-1"].info.run_id, "validation/loss"
     )
