@@ -22,6 +22,7 @@ from glassnets.report import explained
 ALL = "all"
 
 
+@in_one_line("a smaller picture")
 def command(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="PNG, JPEG, BMP, GIF or WEBP.")],
     dataset: Annotated[str, typer.Option(help="Whose networks: mnist, digits, …")] = "mnist",
@@ -50,22 +51,6 @@ def command(
     """Prints what networks predict for a picture, and draws why, with verdicts on the methods."""
     families, methods = family or ["cnn"], method or []
     output = output or Path(f"{image.stem}-explained.png")
-    with in_one_line("a smaller picture"):
-        explain(image, dataset, families, methods, seed, target, output, invert)
-
-
-def explain(
-    image: Path,
-    dataset: str,
-    families: list[str],
-    methods: list[str],
-    seed: int | None,
-    target: int | None,
-    output: Path,
-    invert: bool | None,
-) -> None:
-    """Predicts and attributes; writes the figure, then prints. The arguments are the command's;
-    without methods, each family's default is meant."""
     params = config.load(artefacts.params_file())
     _known("--dataset", [dataset], params.datasets)
     data = params.dataset(dataset)
@@ -80,9 +65,9 @@ def explain(
     }
     _check_writable(output)
     fitted = picture.read(image, dataset, data.image_shape, invert)
-    for family in requested:
-        trained.weights(dataset, family, seed)  # before the seconds that TensorFlow takes
-    references = trained.references(dataset, {m for each in requested.values() for m in each})
+    for each in requested:
+        trained.weights(dataset, each, seed)  # before the seconds that TensorFlow takes
+    references = trained.references(dataset, {m for names in requested.values() for m in names})
 
     runtime.start_tensorflow(params.runtime)
     networks = [trained.of_project(data, dataset, f, seed, references) for f in requested]

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from glassnets.attribution.verdicts import best, passing
 from glassnets.data import Arrays
-from glassnets.report import agreement
+from glassnets.report import agreement, leaderboards
 from glassnets.report.agreement import Example
 from glassnets.report.drawing import MAP, WARNING, coloured, figure, margins
 from glassnets.report.formats import number
-from glassnets.report.leaderboards import first_reason, name_method, reasons, titles
+from glassnets.report.leaderboards import name_method
 from glassnets.report.results import Results
 
 _EVIDENCE = "#007a33"
@@ -37,7 +37,7 @@ def gallery(arrays: Arrays, leaderboard: pd.DataFrame, title: str, place: int) -
     images, labels = arrays["images"][first], arrays["labels"][first]
     predictions = arrays["predictions"][place][first]
     methods = [method for method in leaderboard["method"] if method in arrays]
-    why, names = reasons(leaderboard), titles(leaderboard)
+    names = leaderboards.names(leaderboard)
     passes = set(passing(leaderboard)["method"])
     rows, columns = 1 + len(methods), len(images)
     tile, left, top = 0.85, 2.3, 0.65  # inches
@@ -46,7 +46,7 @@ def gallery(arrays: Arrays, leaderboard: pd.DataFrame, title: str, place: int) -
         tiles = _Tiles(drawn, rows, columns, left=left, top=top, right=0.1, bottom=0.1)
         name_method(tiles.axes, 0.5, "image", None)
         for row, method in enumerate(methods, start=1):
-            name_method(tiles.axes, row + 0.5, names[method], why.get(method))
+            name_method(tiles.axes, row + 0.5, *names[method])
         for column, image in enumerate(images):
             label, predicted = labels[column], predictions[column]
             text = f"{label}" if label == predicted else f"{label}, not {predicted}"
@@ -82,12 +82,12 @@ def families(results: Mapping[str, Results], each: int) -> Figure:
             tiles.name(row, _in_words(example))
         for column, (family, arrays) in enumerate(attributions.items(), start=1):
             method = methods[family]
-            why = reasons(results[family].leaderboard).get(method)
+            name, why = leaderboards.names(results[family].leaderboard)[method]
             over = -0.06 if why is None else -0.17
-            tiles.write(column, over, method.replace("_", " "), size=9)
+            tiles.write(column, over, name, size=9)
             tiles.write(column, over - 0.12, family, weight="bold")
             if why is not None:
-                tiles.write(column, -0.06, first_reason(why), size=7.5, wrong=True)
+                tiles.write(column, -0.06, why, size=7.5, wrong=True)
             for row, example in enumerate(examples):
                 predicted = arrays["predictions"][0, example.position]
                 wrong = predicted != arrays["labels"][example.position]

@@ -21,8 +21,13 @@ from glassnets.pipeline import artefacts, trained
 HOST = "127.0.0.1"
 
 
-def serve(dataset: str, seed: int | None, port: int) -> None:
-    """Loads the dataset's networks and serves the board until it is interrupted."""
+@in_one_line("other programs closed")
+def command(
+    dataset: Annotated[str, typer.Option(help="Whose networks: mnist or digits.")] = "mnist",
+    seed: Annotated[int | None, typer.Option(help="Which networks. Default: the first.")] = None,
+    port: Annotated[int, typer.Option(help="Where to listen.", min=0, max=65535)] = 8000,
+) -> None:
+    """Serves the drawing board on this machine alone, until it is interrupted."""
     params = config.load(artefacts.params_file())
     data = params.dataset(dataset)
     if dataset not in picture.LAYOUTS:
@@ -69,16 +74,6 @@ def _warm_up(board: Board) -> None:
     Image.fromarray(stroke).save(file, format="png")
     for method in tqdm(board.methods, desc="warming up", unit="method", disable=None):
         board.predictions(file.getvalue(), method, drawn=True)
-
-
-def command(
-    dataset: Annotated[str, typer.Option(help="Whose networks: mnist or digits.")] = "mnist",
-    seed: Annotated[int | None, typer.Option(help="Which networks. Default: the first.")] = None,
-    port: Annotated[int, typer.Option(help="Where to listen.", min=0, max=65535)] = 8000,
-) -> None:
-    """Serves the drawing board on this machine alone, until it is interrupted."""
-    with in_one_line("other programs closed"):
-        serve(dataset, seed, port)
 
 
 if __name__ == "__main__":
