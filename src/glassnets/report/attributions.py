@@ -33,9 +33,7 @@ def gallery(arrays: Arrays, leaderboard: pd.DataFrame, title: str, place: int) -
     arrays: `Results.attributions`. place: the network's among its seeds. Where there is evidence
     it is outlined. Methods that do not pass have a red ✗ with the reason.
     """
-    first = slice(_GALLERY)
-    images, labels = arrays["images"][first], arrays["labels"][first]
-    predictions = arrays["predictions"][place][first]
+    images = arrays["images"][:_GALLERY]
     methods = [method for method in leaderboard["method"] if method in arrays]
     names = leaderboards.names(leaderboard)
     passes = set(passing(leaderboard)["method"])
@@ -48,7 +46,7 @@ def gallery(arrays: Arrays, leaderboard: pd.DataFrame, title: str, place: int) -
         for row, method in enumerate(methods, start=1):
             name_method(tiles.axes, row + 0.5, *names[method])
         for column, image in enumerate(images):
-            label, predicted = labels[column], predictions[column]
+            label, predicted = arrays["labels"][column], arrays["predictions"][place, column]
             text = f"{label}" if label == predicted else f"{label}, not {predicted}"
             tiles.write(column, -0.06, text, wrong=label != predicted)
             tiles.image(0, column, image)
@@ -73,8 +71,9 @@ def families(results: Mapping[str, Results], each: int) -> Figure:
     pitch = 1.17  # from row to row, in tiles
     height = tile * pitch * len(examples)
     with figure(left + tile * columns + 0.1, top + height + bottom, dpi=110) as drawn:
-        sides = {"left": left, "right": 0.1, "top": top, "bottom": bottom}
-        tiles = _Tiles(drawn, len(examples), columns, pitch, **sides)
+        tiles = _Tiles(
+            drawn, len(examples), columns, pitch, left=left, right=0.1, top=top, bottom=bottom
+        )
         tiles.write(0, -0.06, "image", weight="bold")
         for row, example in enumerate(examples):
             tiles.image(row, 0, first["images"][example.position])
@@ -136,10 +135,8 @@ class _Tiles:
         left, right, top, bottom = self._sides(row, column)
         extent = (left, right, bottom, top)
         self.axes.imshow(pixels, extent=extent, aspect="auto", interpolation="nearest", **looks)
-        frame: dict[str, Any] = (
-            {"ec": WARNING, "lw": 1.4} if framed else {"ec": "#bbbbbb", "lw": 0.6}
-        )
-        frame |= {"fill": False, "clip_on": False}
+        ec, lw = (WARNING, 1.4) if framed else ("#bbbbbb", 0.6)
+        frame: dict[str, Any] = {"fill": False, "clip_on": False, "ec": ec, "lw": lw}
         self.axes.add_patch(Rectangle((left, top), right - left, bottom - top, **frame))
 
     def _sides(self, row: int, column: int) -> tuple[float, float, float, float]:

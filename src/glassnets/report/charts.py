@@ -13,7 +13,7 @@ from glassnets.attribution.scores import SCORES
 from glassnets.report.drawing import COLOURS
 from glassnets.report.figures import MIN_IMAGES
 from glassnets.report.formats import columns_of
-from glassnets.report.leaderboards import heading, marks
+from glassnets.report.leaderboards import heading
 from glassnets.report.results import Setting
 
 Spec = dict[str, Any]
@@ -149,19 +149,10 @@ def confusions(matrix: pd.DataFrame) -> Spec:
 def leaderboard(board: pd.DataFrame, score: str) -> Spec:
     """A cell's methods by a score, with intervals: those that pass, those that do not, controls."""
     kinds = ["passes", "does not pass", "control"]
-    table = pd.DataFrame(
-        {
-            "method": board["method"],
-            "marks": list(marks(board).values()),
-            "value": board[score],
-            "low": board[f"{score}_ci_low"],
-            "high": board[f"{score}_ci_high"],
-            "kind": [
-                "control" if control else kinds[0] if passes else kinds[1]
-                for control, passes in zip(board["control"], board["passes"], strict=True)
-            ],
-        }
-    ).dropna(subset=["value"])
+    kind = board["passes"].map({True: kinds[0], False: kinds[1]}).mask(board["control"], kinds[2])
+    table = board.assign(marks=board["marks"].fillna(""), kind=kind).dropna(subset=[score])
+    table = table[["method", "marks", *columns_of(score), "kind"]]
+    table.columns = pd.Index(["method", "marks", "value", "low", "high", "kind"])
     colours = alt.Scale(domain=kinds, range=[COLOURS[0], COLOURS[1], "#8a8a8a"])
     shapes = alt.Scale(domain=kinds, range=["circle", "cross", "square"])
     base = alt.Chart(table).encode(

@@ -1,7 +1,7 @@
 """Figures of metrics: the families of a dataset side by side, and those of a single run."""
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,14 +23,7 @@ Ints = NDArray[np.int64]
 _PERCENT = FuncFormatter(lambda value, _: formats.percent(value))
 
 
-class _Look(TypedDict):
-    """Of a family's lines and points."""
-
-    color: str
-    marker: str
-
-
-_Looks = Mapping[str, _Look]
+_Looks = Mapping[str, dict[str, Any]]  # of a family's lines and points
 
 
 def comparison(setting: Setting, table: pd.DataFrame, results: Mapping[str, Results]) -> bytes:

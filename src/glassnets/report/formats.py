@@ -29,7 +29,7 @@ def interval(
         return "–"
     if decimals is None:
         decimals = 2 if np.nanmax(np.abs([mean, low, high] if like is None else like)) >= 0.1 else 4
-    return f"{number(mean, decimals)} ({number(low, decimals)} to {number(high, decimals)})"
+    return "{} ({} to {})".format(*(number(value, decimals) for value in (mean, low, high)))
 
 
 def interval_of(row: Mapping[Any, Any] | pd.Series, score: str) -> str:

@@ -161,7 +161,7 @@ def chart(leaderboard: pd.DataFrame, title: str) -> Figure:
         for axes, (name, score) in zip(columns, scores.items(), strict=True):
             _dots(axes, leaderboard, name, score)
         for place, named in enumerate(names(leaderboard).values()):
-            name_method(columns[0], place, *name)
+            name_method(columns[0], place, *named)
         drawn.legend(
             handles=[
                 Line2D([], [], ls="", marker="o", color=_PASSES, label="passes"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pandas as pd
 
@@ -10,31 +10,7 @@ from glassnets.config.schema import Dataset
 from glassnets.data import Arrays
 from glassnets.report import formats
 
-
-class Interval(TypedDict):
-    """A mean over images and seeds with its interval."""
-
-    mean: float
-    ci_low: float
-    ci_high: float
-
-
-class Summary(Interval):
-    """Of a metric: see `bootstrap.summary`."""
-
-    sd: float
-    by_seed: list[float]
-
-
-Metrics = Mapping[str, Summary]  # a cell's metrics.json
-
-
-class Intervention(TypedDict):
-    """Shares of predictions that follow the planted cue: see `localization.intervention`."""
-
-    cue_changed: Interval
-    rest_changed: Interval
-    withheld_seeds: list[int]
+Metrics = Mapping[str, Mapping[str, Any]]  # a cell's metrics.json: by metric, `bootstrap.summary`
 
 
 class Verdicts(TypedDict):
@@ -44,7 +20,9 @@ class Verdicts(TypedDict):
     passing: int
     kendall_tau: dict[str, float | None]  # see `verdicts.stability`
     memorised: dict[str, float]  # accuracy on shuffled labels, by seed
-    intervention: NotRequired[Intervention]
+    # cue_changed, rest_changed: see `localization.intervention`, each with its mean, ci_low and
+    # ci_high; withheld_seeds.
+    intervention: NotRequired[dict[str, Any]]
 
 
 @dataclass(frozen=True, eq=False)

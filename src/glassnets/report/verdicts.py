@@ -12,7 +12,7 @@ from glassnets.report import leaderboards
 from glassnets.report.agreement import Agreement
 from glassnets.report.formats import interval_of, listed, number, plural
 from glassnets.report.rendering import render
-from glassnets.report.results import Intervention, Results, Setting
+from glassnets.report.results import Results, Setting
 
 _FIRM = 0.5  # Kendall's τ from which an order of methods is called firm
 
@@ -86,7 +86,7 @@ def _family(name: str, results: Results) -> dict[str, Any]:
     }
 
 
-def _intervention(tests: Intervention | None, board: pd.DataFrame) -> dict[str, Any] | None:
+def _intervention(tests: dict[str, Any] | None, board: pd.DataFrame) -> dict[str, Any] | None:
     """Whether the networks depend on the planted cue, None where none was planted; and above, the
     methods whose relevance mass lies above every control's, None where it was not measured."""
     if tests is None:
