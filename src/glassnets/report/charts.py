@@ -4,6 +4,7 @@ Colours of text, axes and background are left to the page, which has a light and
 """
 
 from collections.abc import Mapping
+from itertools import cycle, islice
 from typing import Any
 
 import altair as alt
@@ -31,8 +32,7 @@ def _spec(layers: list[Any], height: int) -> Spec:
 
 def _family(families: list[str]) -> tuple[Any, Any]:
     order = sorted(families)
-    colours = [COLOURS[i % len(COLOURS)] for i in range(len(order))]
-    shapes = [_SHAPES[i % len(_SHAPES)] for i in range(len(order))]
+    colours, shapes = ([*islice(cycle(each), len(order))] for each in (COLOURS, _SHAPES))
     legend = alt.Legend(title=None, orient="top")
     return (
         alt.Color("family:N", scale=alt.Scale(domain=order, range=colours), legend=legend),

@@ -1,6 +1,7 @@
 """Figures of metrics: the families of a dataset side by side, and those of a single run."""
 
 from collections.abc import Mapping
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,8 @@ def comparison(setting: Setting, table: pd.DataFrame, results: Mapping[str, Resu
     table: ``comparison.table``'s. results: by family.
     """
     looks: _Looks = {
-        family: {"color": COLOURS[i % len(COLOURS)], "marker": MARKS[i % len(MARKS)]}
-        for i, family in enumerate(sorted(results))
+        family: {"color": colour, "marker": mark}
+        for family, colour, mark in zip(sorted(results), cycle(COLOURS), cycle(MARKS), strict=False)
     }
     with figure(13, 4.6) as drawn:
         drawn.set_layout_engine("constrained")

@@ -17,15 +17,6 @@ from glassnets.report.formats import interval, listed, number
 from glassnets.report.rendering import render
 from glassnets.report.results import Metrics, Results, Setting
 
-# Whose images they are, and on what terms.
-DATA = {
-    "digits": "Optical Recognition of Handwritten Digits (Alpaydin & Kaynak 1998, UCI Machine "
-    "Learning Repository, CC BY 4.0), as scikit-learn ships its test part: 13 writers, 8×8 pixels",
-    "mnist": "MNIST (LeCun, Cortes & Burges 1998; CC BY-SA 3.0), as OpenML's `mnist_784` version "
-    "1: about 500 writers, employees of the US Census Bureau and pupils, 28×28 pixels",
-    "planted": "made here of another dataset's images, on which patterns of known place stand "
-    "(`src/glassnets/data/sources/planted.py`)",
-}
 MAX_FAILURES = 8  # pictures
 _CONFUSIONS = 5
 
@@ -84,7 +75,6 @@ def card(
         conclusion=verdicts.conclusion(family, board),
         passing=passing(board)["method"].tolist(),
         failing=leaderboards.reasons(board),
-        data=DATA.get(setting.dataset, setting.dataset),
         run=run,
     )
 

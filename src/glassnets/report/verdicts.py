@@ -39,12 +39,10 @@ def conclusion(family: str, board: pd.DataFrame) -> str:
         return f"{family}: 1 of {tried} passes, {top['method']}: {score}."
     low, high = f"{HEADLINE}_ci_low", f"{HEADLINE}_ci_high"
     rivals = [other["method"] for other in others if other[high] >= top[low]]
-    if not rivals:
-        overlap = "no other passing method's interval overlaps it"
-    elif len(rivals) == 1:
-        overlap = f"the interval of {rivals[0]} overlaps it"
-    else:
-        overlap = f"the intervals of {listed(rivals)} overlap it"
+    overlap = "no other passing method's interval overlaps it"
+    if rivals:
+        overlaps = "overlaps" if len(rivals) == 1 else "overlap"
+        overlap = f"the {plural('interval', len(rivals))} of {listed(rivals)} {overlaps} it"
     return (
         f"{family}: {len(passed)} of {tried} pass, {top['method']} is the best: {score}; {overlap}."
     )

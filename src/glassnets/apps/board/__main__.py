@@ -1,6 +1,7 @@
 """``python -m glassnets.apps.board``: the drawing board, on this machine alone."""
 
 import io
+import os
 import socket
 from typing import Annotated
 
@@ -52,18 +53,15 @@ def command(
 
 
 def _listening(port: int) -> socket.socket:
-    """A socket of this machine alone; port 0 takes one that is free."""
-    sock = socket.socket()
+    """A socket of this machine alone, on which requests wait until the server has started; port 0
+    takes one that is free."""
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((HOST, port))
-        sock.listen()  # requests that come before the server has started wait
+        return socket.create_server((HOST, port))
     except OSError as error:
-        sock.close()
         raise ParameterError(
-            f"--port: expected one that is free, got {port} ({error.strerror}): name another"
+            f"--port: expected one that is free, got {port} ({os.strerror(error.errno or 0)}): "
+            "name another"
         ) from error
-    return sock
 
 
 def _warm_up(board: Board) -> None:
