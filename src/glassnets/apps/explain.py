@@ -3,7 +3,6 @@ verdicts on the methods that say why. Exit code 2: a usage error; 1: a failure w
 
 import io
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -49,19 +48,18 @@ def command(
     ] = None,
 ) -> None:
     """Prints what networks predict for a picture, and draws why, with verdicts on the methods."""
-    families, methods = family or ["cnn"], method or []
     output = output or Path(f"{image.stem}-explained.png")
     params = config.load(artefacts.params_file())
     _known("--dataset", [dataset], params.datasets)
     data = params.dataset(dataset)
-    _known("--family", families, (*data.families, ALL))
-    _known("--method", methods, (*METHODS, ALL))
+    leave_out = ALL in (*(family or ()), *(method or ()))
+    families = _known("--family", family or ["cnn"], (*data.families, ALL))
+    methods = _known("--method", method or [], (*METHODS, ALL))
     if target is not None and not 0 <= target < data.classes:
         raise ParameterError(f"--target: expected a class, 0 to {data.classes - 1}, got {target}")
     seed = trained.seed(data, dataset, seed)
     requested = {
-        family: _several(methods, METHODS) or [trained.default_method(dataset, family)]
-        for family in _several(families, data.families)
+        family: methods or [trained.default_method(dataset, family)] for family in families
     }
     _check_writable(output)
     fitted = picture.read(image, dataset, data.image_shape, invert)
@@ -73,7 +71,7 @@ def command(
     networks = [trained.of_project(data, dataset, f, seed, references) for f in requested]
     explanations = [
         _explanation(network, defined, fitted.pixels, target)
-        for network, defined in _defined(networks, requested, ALL in (*families, *methods))
+        for network, defined in _defined(networks, requested, leave_out)
     ]
     level = params.evaluation.confidence_level
     png = explained.figure(fitted.pixels, fitted.steps, explanations, level)
@@ -83,15 +81,12 @@ def command(
     print(f"wrote {picture.printable(output)}")
 
 
-def _known(option: str, names: Iterable[str], known: tuple[str, ...]) -> None:
+def _known(option: str, names: list[str], known: tuple[str, ...]) -> list[str]:
+    """The names, each once, or all that are known where `ALL` is among them."""
     for name in names:
         if name not in known:
             raise ParameterError(f"{option}: expected one of {', '.join(known)}, got {name!r}")
-
-
-def _several(names: list[str], everything: Iterable[str]) -> list[str]:
-    """The names, each once, or all of them."""
-    return list(everything) if ALL in names else list(dict.fromkeys(names))
+    return [name for name in (known if ALL in names else dict.fromkeys(names)) if name != ALL]
 
 
 def _check_writable(output: Path) -> None:

@@ -22,7 +22,6 @@ MAX_PIXELS = 64_000_000
 _MAX_SIDE = 1024  # pixels, to which larger pictures are reduced: enough for the ink, and less noise
 _MIN_CONTRAST = 32  # of 255: below it, a picture is blank
 
-
 # How a dataset's images were made of handwriting: the longer side of the ink in pixels, and whether
 # it is centred by its mass or its box. Of a dataset that is not here, pictures must have the size.
 # MNIST: LeCun, Bottou, Bengio & Haffner (1998), "Gradient-based learning applied to document
@@ -165,8 +164,8 @@ def _on_paper(values: Grey) -> tuple[Grey, str]:
     which the ink differs more."""
     grey, opacity = values[..., 0], values[..., 1] / np.float32(255)
     light = (grey * opacity).sum() > 127.5 * opacity.sum()
-    paper = 0 if light else 255
-    return grey * opacity + np.float32(paper) * (1 - opacity), "black" if light else "white"
+    paper = np.float32(0 if light else 255) * (1 - opacity)
+    return grey * opacity + paper, "black" if light else "white"
 
 
 # From grey to ink

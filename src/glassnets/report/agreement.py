@@ -102,9 +102,7 @@ def agreement(results: Mapping[str, Results], evaluation: Evaluation) -> Agreeme
     boards = {family: each.leaderboard for family, each in results.items()}
     methods = pd.concat([board.loc[~board["control"], "method"] for board in boards.values()])
     shared = best_shared(boards)
-    least = pd.DataFrame()
-    if shared is not None:
-        least = disagreements(attributions, shared.method, _DISAGREEMENTS)
+    least = disagreements(attributions, shared.method, _DISAGREEMENTS) if shared else pd.DataFrame()
     return Agreement(table(attributions, methods.drop_duplicates(), evaluation), shared, least)
 
 
@@ -133,7 +131,7 @@ def table(
     """How far the attributions of two networks agree, a row for each method and pair of families.
 
     Columns: method, family_a, family_b; images, on how many of them a pair of networks was
-    compared; rank_correlation and top_overlap (see the functions), means over networks and images,
+    compared; rank_correlation and top_overlap (see `SIMILARITIES`), means over networks and images,
     each with _ci_low and _ci_high. Of different families the networks of the same seed are paired.
     Where family_a is family_b, every two seeds are: how far networks agree that differ in nothing
     but the draw, which is the level to hold the other rows against. A method that only one of two

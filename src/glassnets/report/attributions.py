@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from glassnets.attribution.verdicts import best, passing
 from glassnets.data import Arrays
 from glassnets.report import agreement, leaderboards
-from glassnets.report.agreement import Example
 from glassnets.report.drawing import MAP, WARNING, coloured, figure, margins
 from glassnets.report.formats import number
 from glassnets.report.leaderboards import name_method
@@ -24,6 +23,8 @@ from glassnets.report.results import Results
 
 _EVIDENCE = "#007a33"
 _GALLERY = 12  # images
+_IMAGE: dict[str, Any] = {"cmap": "gray_r", "vmin": 0, "vmax": 255}
+_MAP: dict[str, Any] = {"cmap": MAP, "vmin": -1, "vmax": 1}
 
 
 def gallery(arrays: Arrays, leaderboard: pd.DataFrame, title: str, place: int) -> Figure:
@@ -49,9 +50,10 @@ def gallery(arrays: Arrays, leaderboard: pd.DataFrame, title: str, place: int) -
             label, predicted = arrays["labels"][column], arrays["predictions"][place, column]
             text = f"{label}" if label == predicted else f"{label}, not {predicted}"
             tiles.write(column, -0.06, text, wrong=label != predicted)
-            tiles.image(0, column, image)
+            tiles.draw(0, column, image, **_IMAGE)
             for row, method in enumerate(methods, start=1):
-                tiles.map(row, column, arrays[method][place][column], framed=method not in passes)
+                map_ = coloured(arrays[method][place][column])
+                tiles.draw(row, column, map_, framed=method not in passes, **_MAP)
             if "evidence" in arrays:
                 for row in range(rows):
                     tiles.outline(row, column, arrays["evidence"][column])
@@ -76,9 +78,13 @@ def families(results: Mapping[str, Results], each: int) -> Figure:
         )
         tiles.write(0, -0.06, "image", weight="bold")
         for row, example in enumerate(examples):
-            tiles.image(row, 0, first["images"][example.position])
-            tiles.write(0, tiles.top(row) + 1.11, f"label {first['labels'][example.position]}")
-            tiles.name(row, _in_words(example))
+            tiles.draw(row, 0, first["images"][example.position], **_IMAGE)
+            tiles.write(0, row * pitch + 1.11, f"label {first['labels'][example.position]}")
+            name = example.kind.replace(", ", ",\n")
+            if example.similarity is not None:
+                name += f"\n(similarity {number(example.similarity, 2)})"
+            middle = row * pitch + 0.5
+            tiles.axes.text(-0.08, middle, name, ha="right", va="center", size=10)
         for column, (family, arrays) in enumerate(attributions.items(), start=1):
             method = methods[family]
             name, why = leaderboards.names(results[family].leaderboard)[method]
@@ -90,8 +96,9 @@ def families(results: Mapping[str, Results], each: int) -> Figure:
             for row, example in enumerate(examples):
                 predicted = arrays["predictions"][0, example.position]
                 wrong = predicted != arrays["labels"][example.position]
-                tiles.map(row, column, arrays[method][0, example.position], framed=why is not None)
-                tiles.write(column, tiles.top(row) + 1.11, f"predicted {predicted}", wrong=wrong)
+                map_ = coloured(arrays[method][0, example.position])
+                tiles.draw(row, column, map_, framed=why is not None, **_MAP)
+                tiles.write(column, row * pitch + 1.11, f"predicted {predicted}", wrong=wrong)
         key = "red: speaks for the predicted class   blue: against it"
         if "evidence" in first:
             key += "   green: around the pixels that decide"
@@ -100,13 +107,6 @@ def families(results: Mapping[str, Results], each: int) -> Figure:
                     tiles.outline(row, column, first["evidence"][example.position])
         drawn.text(0.5, 0.1 / drawn.get_figheight(), key, ha="center", size=9)
     return drawn
-
-
-def _in_words(example: Example) -> str:
-    lines = example.kind.replace(", ", ",\n")
-    if example.similarity is None:
-        return lines
-    return f"{lines}\n(similarity {number(example.similarity, 2)})"
 
 
 class _Tiles:
@@ -120,17 +120,8 @@ class _Tiles:
         self.axes.set(xlim=(0, columns), ylim=(rows * pitch, 0))
         self._pitch = pitch
 
-    def top(self, row: int) -> float:
-        return row * self._pitch
-
-    def image(self, row: int, column: int, image: NDArray[np.uint8]) -> None:
-        self._tile(row, column, image, framed=False, cmap="gray_r", vmin=0, vmax=255)
-
-    def map(self, row: int, column: int, map_: NDArray[np.float32], framed: bool) -> None:
-        self._tile(row, column, coloured(map_), framed, cmap=MAP, vmin=-1, vmax=1)
-
-    def _tile(
-        self, row: int, column: int, pixels: NDArray[Any], framed: bool, **looks: Any
+    def draw(
+        self, row: int, column: int, pixels: NDArray[Any], framed: bool = False, **looks: Any
     ) -> None:
         left, right, top, bottom = self._sides(row, column)
         extent = (left, right, bottom, top)
@@ -141,7 +132,7 @@ class _Tiles:
 
     def _sides(self, row: int, column: int) -> tuple[float, float, float, float]:
         margin = 0.03
-        top = self.top(row)
+        top = row * self._pitch
         return column + margin, column + 1 - margin, top + margin, top + 1 - margin
 
     def outline(self, row: int, column: int, evidence: NDArray[np.bool_]) -> None:
@@ -160,7 +151,3 @@ class _Tiles:
         """Writes in the middle of a column, above y (which runs downwards)."""
         colour = WARNING if wrong else "black"
         self.axes.text(column + 0.5, y, text, ha="center", color=colour, **{"size": 10} | looks)
-
-    def name(self, row: int, text: str) -> None:
-        """Names a row, at its left."""
-        self.axes.text(-0.08, self.top(row) + 0.5, text, ha="right", va="center", size=10)

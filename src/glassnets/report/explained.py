@@ -32,10 +32,6 @@ class Explanation:
     target: int
     attributions: Mapping[str, tuple[NDArray[np.float32], Verdict]]
 
-    @property
-    def predicted(self) -> int:
-        return int(self.probabilities.argmax())
-
 
 # In words
 
@@ -71,7 +67,7 @@ def _about_scores(explanations: Sequence[Explanation], confidence_level: float) 
         "they judge the method, not this picture.",
         "↑: higher is better; ↓: lower; → 0: nearer to 0.",
     ]
-    if any(e.target != e.predicted for e in explanations):
+    if any(e.target != e.probabilities.argmax() for e in explanations):
         lines.append("They judge attributions of the predicted class, not of another.")
     return lines
 

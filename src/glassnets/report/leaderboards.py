@@ -242,13 +242,11 @@ def curves(table: pd.DataFrame, reference: str, leaderboard: pd.DataFrame, title
         grid = drawn.subplots(rows, columns, squeeze=False, gridspec_kw=place)
         for axes in grid.flat[len(methods) :]:
             axes.remove()
-        for axes, method, passes in zip(
-            grid.flat, methods["method"], methods["passes"], strict=False
-        ):
-            points = of_reference[of_reference["method"] == method]
-            _two_curves(axes, points, gain=COLOURS[2] if passes else GREY)
+        for axes, row in zip(grid.flat, methods.to_dict("records"), strict=False):
+            points = of_reference[of_reference["method"] == row["method"]]
+            _two_curves(axes, points, gain=COLOURS[2] if row["passes"] else GREY)
             axes.tick_params(labelsize=8, labelleft=axes in list(grid[:, 0]))
-            title, why = named[method]
+            title, why = named[row["method"]]
             axes.set_title(title, size=9, color=GREY if why else "black", pad=14 if why else None)
             if why:
                 above: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}

@@ -58,7 +58,8 @@ def card(
     address of the figure of `failures_figure`, as seen from the card.
     """
     board = results.leaderboard
-    wrong, confusions = _confusions(results.confusion_matrix)
+    wrong = results.confusion_matrix.query("label != prediction and count > 0")
+    most = wrong.sort_values(["count", "label", "prediction"], ascending=[False, True, True])
     return render(
         "model-card.md",
         family=family,
@@ -68,8 +69,8 @@ def card(
         shape=failures.images.shape[1:],
         metrics=_metrics(results.metrics, setting),
         classes=_classes(results.classes, setting),
-        wrong=wrong,
-        confusions=confusions,
+        wrong=wrong["count"].sum(),
+        confusions=[f"{a} predicted as {b} ({n})" for a, b, n in most.head(_CONFUSIONS).to_numpy()],
         failures=failures,
         picture=picture,
         conclusion=verdicts.conclusion(family, board),
@@ -87,12 +88,11 @@ def failures_figure(failures: Failures) -> bytes:
         grid = drawn.subplots(1, columns, squeeze=False, gridspec_kw=place)[0]
         for axes in grid:
             axes.set_axis_off()
-        for axes, image, label, predicted in zip(
-            grid, failures.images, failures.labels, failures.predictions, strict=False
-        ):
+        displayed = zip(failures.images, failures.labels, failures.predictions, strict=True)
+        for axes, (image, label, predicted) in zip(grid, displayed, strict=False):
             axes.imshow(image, cmap="gray", vmin=0, vmax=255)
-            title = f"label {label}\npredicted {listed(predicted)}"
-            axes.set_title(title, fontsize=9, weight="normal")
+            text = f"label {label}\npredicted {listed(predicted)}"
+            axes.set_title(text, fontsize=9, weight="normal")
         if not failures.total:
             drawn.text(0.5, 0.5, "no test image", ha="center", va="center")
     return drawing.png(drawn)
@@ -128,13 +128,3 @@ def _classes(classes: pd.DataFrame, setting: Setting) -> pd.DataFrame:
             "F1 %": [number(100 * f, 2) for f in classes["f1"]],
         }
     )
-
-
-def _confusions(matrix: pd.DataFrame) -> tuple[int, list[str]]:
-    """How many predictions on the test part are wrong, and the most frequent confusions."""
-    wrong = matrix[(matrix["label"] != matrix["prediction"]) & (matrix["count"] > 0)]
-    most = wrong.sort_values(["count", "label", "prediction"], ascending=[False, True, True])
-    return int(wrong["count"].sum()), [
-        f"{row['label']} predicted as {row['prediction']} ({row['count']})"
-        for row in most.head(_CONFUSIONS).to_dict("records")
-    ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
 import pandas as pd
 
@@ -13,25 +13,15 @@ from glassnets.report import formats
 Metrics = Mapping[str, Mapping[str, Any]]  # a cell's metrics.json: by metric, `bootstrap.summary`
 
 
-class Verdicts(TypedDict):
-    """A cell's verdicts.json."""
-
-    methods: int
-    passing: int
-    kendall_tau: dict[str, float | None]  # see `verdicts.stability`
-    memorised: dict[str, float]  # accuracy on shuffled labels, by seed
-    # cue_changed, rest_changed: see `localization.intervention`, each with its mean, ci_low and
-    # ci_high; withheld_seeds.
-    intervention: NotRequired[dict[str, Any]]
-
-
 @dataclass(frozen=True, eq=False)
 class Results:
     """The results of a cell, each the content of the file of this name.
 
     attributions: ``index``, ``labels`` (n,), ``images`` uint8 (n, h, w), ``seeds`` (s,),
     ``predictions`` (s, n), where it is known ``evidence`` bool (n, h, w), and under the name of
-    each method its attributions float32 (s, n, h, w).
+    each method its attributions float32 (s, n, h, w). verdicts: ``kendall_tau``, see
+    `verdicts.stability`, and where evidence was planted ``intervention``: ``withheld_seeds``, and
+    ``cue_changed`` and ``rest_changed`` of `localization.intervention`, each with its interval.
     """
 
     metrics: Metrics
@@ -42,7 +32,7 @@ class Results:
     classes: pd.DataFrame  # class, support, precision, recall, f1
     attributions: Arrays
     leaderboard: pd.DataFrame  # see `leaderboards`
-    verdicts: Verdicts
+    verdicts: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

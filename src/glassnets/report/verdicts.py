@@ -52,8 +52,9 @@ def page(
     results: Mapping[str, Results], agreement: Agreement, setting: Setting, picture: str
 ) -> str:
     """The page. picture is the address of `attributions.families`' figure, as seen from it."""
-    boards = {family: each.leaderboard for family, each in results.items()}
-    measured = {name for board in boards.values() for name in leaderboards.measured(board)}
+    measured = {
+        name for each in results.values() for name in leaderboards.measured(each.leaderboard)
+    }
     return render(
         "verdicts.md",
         setting=setting,
@@ -69,31 +70,28 @@ def page(
 def _family(name: str, results: Results) -> dict[str, Any]:
     """A family's section of the page."""
     board, taus = results.leaderboard, results.verdicts["kendall_tau"]
-    passes = dict(zip(board["method"], board["passes"], strict=True))
     return {
         "name": name,
         "leaderboard": leaderboards.readable(board),
         "marks": [
-            f"{'✓' if passes[method] else '✗'} {method}: {marks}"
-            for method, marks in leaderboards.marks(board).items()
-            if marks
+            f"{'✓' if row['passes'] else '✗'} {row['method']}: {row['marks']}"
+            for row in board[board["marks"].fillna("") != ""].to_dict("records")
         ],
         "taus": taus,
         "loose": [among for among, tau in taus.items() if tau is not None and tau < _FIRM],
-        "intervention": _intervention(results.verdicts.get("intervention"), board),
+        "intervention": results.verdicts.get("intervention"),
+        "above": _above_controls(board),
     }
 
 
-def _intervention(tests: dict[str, Any] | None, board: pd.DataFrame) -> dict[str, Any] | None:
-    """Whether the networks depend on the planted cue, None where none was planted; and above, the
-    methods whose relevance mass lies above every control's, None where it was not measured."""
-    if tests is None:
+def _above_controls(board: pd.DataFrame) -> list[str] | None:
+    """The methods whose relevance mass lies above every control's, the intervals apart. None where
+    it was not measured."""
+    if "relevance_mass" not in leaderboards.measured(board):
         return None
-    above = None
-    if "relevance_mass" in leaderboards.measured(board):
-        low, high = board["relevance_mass_ci_low"], board["relevance_mass_ci_high"]
-        above = board.loc[low > high[board["control"]].max(), "method"].tolist()
-    return {**tests, "above": above}
+    low, high = board["relevance_mass_ci_low"], board["relevance_mass_ci_high"]
+    above: list[str] = board.loc[low > high[board["control"]].max(), "method"].tolist()
+    return above
 
 
 def _agreement(agreement: Agreement) -> dict[str, Any] | None:

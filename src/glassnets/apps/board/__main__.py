@@ -66,8 +66,7 @@ def _listening(port: int) -> socket.socket:
 
 def _warm_up(board: Board) -> None:
     """Compiles every method's computation, which the first requests would wait for otherwise."""
-    stroke = np.zeros((280, 280), np.uint8)
-    stroke[60:220, 130:150] = 255
+    stroke = np.pad(np.full((160, 20), 255, np.uint8), ((60, 60), (130, 130)))
     file = io.BytesIO()
     Image.fromarray(stroke).save(file, format="png")
     for method in tqdm(board.methods, desc="warming up", unit="method", disable=None):

@@ -9,19 +9,18 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from glassnets.apps import picture
 from glassnets.apps.board.board import Board
 from glassnets.errors import GlassnetsError
+from glassnets.report import rendering
 
 # The page may run its own scripts and request from this server, nothing else.
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-# The page includes parts of the report's templates.
-_FOLDERS = {"glassnets.apps.board": ".", "glassnets.report": "templates"}
-_ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.ChoiceLoader([jinja2.PackageLoader(*place) for place in _FOLDERS.items()]),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-)
+_LOADERS = [
+    jinja2.PackageLoader("glassnets.apps.board", "."),
+    jinja2.PackageLoader("glassnets.report"),
+]
+_ENVIRONMENT = rendering.ENVIRONMENT.overlay(loader=jinja2.ChoiceLoader(_LOADERS))
 
 
 def app(board: Board) -> FastAPI:
