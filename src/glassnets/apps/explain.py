@@ -58,9 +58,7 @@ def command(
     if target is not None and not 0 <= target < data.classes:
         raise ParameterError(f"--target: expected a class, 0 to {data.classes - 1}, got {target}")
     seed = trained.seed(data, dataset, seed)
-    requested = {
-        family: methods or [trained.default_method(dataset, family)] for family in families
-    }
+    requested = {f: methods or [trained.default_method(dataset, f)] for f in families}
     _check_writable(output)
     fitted = picture.read(image, dataset, data.image_shape, invert)
     for each in requested:

@@ -52,12 +52,12 @@ def _unit(vectors: Values) -> Values:
     return unit
 
 
-# How similar two maps are: each makes a vector of a map, (…, pixels) → (…, pixels), and the inner
-# product of two vectors is
-# - rank_correlation: Spearman's, −1 to 1. Ties have their mean rank.
-# - top_overlap: the share of the top 10 % of pixels that the maps have in common, 0 to 1. The top
-#   are the ⌈0.1·h·w⌉ pixels of highest value, those that spoke most *for* the class. Where several
-#   tie for its last places, the share is the one expected if they are drawn by lot, for each map by
+# Each makes a vector of a map, (…, pixels) → (…, pixels). The inner product of the vectors of two
+# maps is how similar they are:
+# - rank_correlation: Spearman's, −1 to 1; ties have their mean rank.
+# - top_overlap: the share of the top 10 % of pixels that they have in common, 0 to 1. The top are
+#   the ⌈0.1·h·w⌉ pixels of highest value, those that spoke most *for* the class. Where several tie
+#   for its last places, the share is the one expected if they are drawn by lot, for each map by
 #   itself: so it never depends on the order of pixels, two maps that rank nothing overlap by chance
 #   alone (0.1), and a map overlaps itself wholly only if its top is clear.
 SIMILARITIES: dict[str, Callable[[Values], Values]] = {
@@ -128,17 +128,15 @@ def check(attributions: Attributions, sample: pd.DataFrame) -> None:
 def table(
     attributions: Attributions, methods: Iterable[str], evaluation: Evaluation
 ) -> pd.DataFrame:
-    """How far the attributions of two networks agree, a row for each method and pair of families.
+    """How far the attributions of two networks agree, a row for each method and pair of families
+    that both have it.
 
     Columns: method, family_a, family_b; images, on how many of them a pair of networks was
     compared; rank_correlation and top_overlap (see `SIMILARITIES`), means over networks and images,
-    each with _ci_low and _ci_high. Of different families the networks of the same seed are paired.
-    Where family_a is family_b, every two seeds are: how far networks agree that differ in nothing
-    but the draw, which is the level to hold the other rows against. A method that only one of two
-    families has, has no row for the pair.
-
-    The interval is the bootstrap over images and seeds, the same draws for every row. A seed drawn
-    twice is no pair of seeds.
+    each with _ci_low and _ci_high: the bootstrap over images and seeds, the same draws for every
+    row. Of different families the networks of the same seed are paired. Where family_a is family_b,
+    every two seeds are: how far networks agree that differ in nothing but the draw, which is the
+    level to hold the other rows against. A seed drawn twice is no pair of seeds.
     """
     seeds, images = next(iter(attributions.values()))["predictions"].shape
     of_seed, of_image = bootstrap.draws(seeds, images, evaluation)
@@ -172,8 +170,8 @@ def _summary(
     """Mean and ends of the interval of values (pairs, n), NaN where there is none, of resamples
     that drew the pairs of_pair (r, pairs) times and the images of_image (r, n) times."""
     defined = ~np.isnan(values)
-    sums = ((of_pair @ np.where(defined, values, 0)) * of_image).sum(axis=1)
-    counts = ((of_pair @ defined) * of_image).sum(axis=1)
+    parts = (np.where(defined, values, 0), defined)
+    sums, counts = (((of_pair @ part) * of_image).sum(axis=1) for part in parts)
     if not counts.any():
         return np.nan, np.nan, np.nan
     means = sums[counts > 0] / counts[counts > 0]  # some draw no pair at all

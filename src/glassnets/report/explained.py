@@ -196,10 +196,8 @@ def _map(axes: Axes, image: NDArray[np.uint8], map_: NDArray[np.float32], doubtf
     axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
     rounded = (f"{float(f'{value:.2g}'):g}" for value in (*drawing.colour_scale(map_), map_.max()))
     white, radius, red = (text.replace("-", "−") for text in rounded)
-    axes.set_xlabel(
-        f"white {white}, red {red}" if white != "0" else f"± {radius}", fontsize=6.5, color=GREY
-    )
-    axes.xaxis.labelpad = 2
+    scale = f"white {white}, red {red}" if white != "0" else f"± {radius}"
+    axes.set_xlabel(scale, fontsize=6.5, color=GREY, labelpad=2)
     _frame(axes, doubtful)
 
 

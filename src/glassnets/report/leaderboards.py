@@ -246,8 +246,8 @@ def curves(table: pd.DataFrame, reference: str, leaderboard: pd.DataFrame, title
             points = of_reference[of_reference["method"] == row["method"]]
             _two_curves(axes, points, gain=COLOURS[2] if row["passes"] else GREY)
             axes.tick_params(labelsize=8, labelleft=axes in list(grid[:, 0]))
-            title, why = named[row["method"]]
-            axes.set_title(title, size=9, color=GREY if why else "black", pad=14 if why else None)
+            name, why = named[row["method"]]
+            axes.set_title(name, size=9, color=GREY if why else "black", pad=14 if why else None)
             if why:
                 above: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
                 axes.annotate(why, (0, 1), (0, 4), color=WARNING, fontsize=7.5, **above)

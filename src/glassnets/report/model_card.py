@@ -99,7 +99,7 @@ def failures_figure(failures: Failures) -> bytes:
 
 
 def _metrics(metrics: Metrics, setting: Setting) -> pd.DataFrame:
-    rows = [
+    return pd.DataFrame(
         {
             "metric": name.replace("_", " "),
             "mean": number(summary["mean"], 4),
@@ -109,8 +109,7 @@ def _metrics(metrics: Metrics, setting: Setting) -> pd.DataFrame:
         }
         for name, summary in metrics.items()
         if name != "parameters"
-    ]
-    return pd.DataFrame(rows)
+    )
 
 
 def _classes(classes: pd.DataFrame, setting: Setting) -> pd.DataFrame:

@@ -45,8 +45,8 @@ class Board:
         image = picture.fit(content, name, first.dataset, first.network.image_shape, invert)
         with self._one_at_a_time:
             networks = [_prediction(n, image.pixels[np.newaxis], method) for n in self.networks]
-        displayed = explorer.data_uri(Image.fromarray(image.pixels))
-        return {"image": displayed, "steps": list(image.steps), "networks": networks}
+        uri = explorer.data_uri(Image.fromarray(image.pixels))
+        return {"image": uri, "steps": image.steps, "networks": networks}
 
 
 def _prediction(network: Trained, images: picture.Bytes, method: str) -> dict[str, Any]:
