@@ -1,12 +1,13 @@
 """Pictures of attributions."""
 
+import re
+
 import matplotlib
 import numpy as np
 import pytest
 
 from glassnets.report import attributions as pictures
 from glassnets.report import drawing
-from glassnets.report.agreement import Example
 
 METHODS = ("rise", "occlusion", "edges", "random_map")
 
@@ -143,10 +144,11 @@ def test_the_families_picture_is_of_the_first_seed(families):
     assert picture(families) != first
 
 
-def test_beside_a_row_stands_how_similar_its_maps_are():
-    similar = Example("same prediction, most similar maps", 3, 0.87)
-    assert pictures._in_words(similar) == "same prediction,\nmost similar maps\n(similarity 0.87)"
-    assert pictures._in_words(Example("different predictions", 5, None)) == "different predictions"
+def test_beside_a_row_stands_how_similar_its_maps_are(families):
+    most, least, other = texts(pictures.families(families, each=1))[2:8:2]
+    assert re.fullmatch(r"same prediction,\nmost similar maps\n\(similarity 0\.\d\d\)", most)
+    assert re.fullmatch(r"same prediction,\nleast similar maps\n\(similarity −0\.\d\d\)", least)
+    assert other == "different predictions"
 
 
 def test_without_evidence_nothing_is_outlined(families):

@@ -87,7 +87,7 @@ def test_verdicts_and_scores_are_the_leaderboards(made):
     assert cnn["grad_cam"]["doubtful"]
     assert "not above edges" in cnn["grad_cam"]["verdict"]
     assert not cnn["occlusion"]["doubtful"]
-    assert cnn["occlusion"]["scores"][0] == ["insertion − deletion ↑", "0.40 (0.35 to 0.45)"]
+    assert cnn["occlusion"]["scores"][0] == ("insertion − deletion ↑", "0.40 (0.35 to 0.45)")
     assert "grad_cam" not in data["families"]["lstm"]
 
 

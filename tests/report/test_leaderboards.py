@@ -45,16 +45,6 @@ def test_a_warning_is_no_failure(leaderboard):
     assert leaderboards.reasons(board) == {}
 
 
-def test_rivals_are_those_whose_intervals_overlap(leaderboard):
-    board = leaderboard(a=0.5, b=0.41, c=0.39, d=(0.49, "fails label randomization"))
-    assert leaderboards.rivals(board) == ["b"]
-
-
-def test_above_controls_the_intervals_must_part(leaderboard):
-    board = leaderboard(localized=True, a=0.3, b=0.19)
-    assert leaderboards.above_controls(board, "relevance_mass") == ["a"]
-
-
 def test_the_shared_method_passes_in_most_families(leaderboard):
     failed = "not above edges"
     boards = {

@@ -63,12 +63,12 @@ def cnn(results, leaderboard):
 
 @pytest.fixture
 def card(cnn, parameters):
-    def build(family="cnn", **changed):
+    def build(family="cnn", setting=SETTING, **changed):
         changed = replace(cnn, **changed)
         cell = parameters.dataset("digits").family(family)
         failures = model_card.failures(changed.predictions, TEST)
         run = {"Rebuild": "make run"}
-        return model_card.card(family, cell, changed, failures, SETTING, run, "failures.png")
+        return model_card.card(family, cell, changed, failures, setting, run, "failures.png")
 
     return build
 
@@ -149,5 +149,10 @@ def test_where_no_method_passes_the_card_says_so(card, leaderboard):
 
 
 @pytest.mark.parametrize("dataset", registry.names(registry.SOURCES))
-def test_every_dataset_has_its_terms(dataset):
-    assert dataset in model_card.DATA
+def test_every_dataset_has_its_terms(card, dataset):
+    setting = replace(SETTING, dataset=dataset)
+    assert f"## Data\n\n{dataset}.\n" not in card(setting=setting)
+
+
+def test_a_dataset_without_terms_is_named(card):
+    assert "## Data\n\nlilies.\n" in card(setting=replace(SETTING, dataset="lilies"))

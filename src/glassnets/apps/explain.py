@@ -3,7 +3,6 @@ verdicts on the methods that say why. Exit code 2: a usage error; 1: a failure w
 
 import io
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +21,7 @@ from glassnets.report import explained
 ALL = "all"
 
 
+@in_one_line("a smaller picture")
 def command(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="PNG, JPEG, BMP, GIF or WEBP.")],
     dataset: Annotated[str, typer.Option(help="Whose networks: mnist, digits, …")] = "mnist",
@@ -48,47 +48,28 @@ def command(
     ] = None,
 ) -> None:
     """Prints what networks predict for a picture, and draws why, with verdicts on the methods."""
-    families, methods = family or ["cnn"], method or []
     output = output or Path(f"{image.stem}-explained.png")
-    with in_one_line("a smaller picture"):
-        explain(image, dataset, families, methods, seed, target, output, invert)
-
-
-def explain(
-    image: Path,
-    dataset: str,
-    families: list[str],
-    methods: list[str],
-    seed: int | None,
-    target: int | None,
-    output: Path,
-    invert: bool | None,
-) -> None:
-    """Predicts and attributes; writes the figure, then prints. The arguments are the command's;
-    without methods, each family's default is meant."""
     params = config.load(artefacts.params_file())
     _known("--dataset", [dataset], params.datasets)
     data = params.dataset(dataset)
-    _known("--family", families, (*data.families, ALL))
-    _known("--method", methods, (*METHODS, ALL))
+    leave_out = ALL in (*(family or ()), *(method or ()))
+    families = _known("--family", family or ["cnn"], (*data.families, ALL))
+    methods = _known("--method", method or [], (*METHODS, ALL))
     if target is not None and not 0 <= target < data.classes:
         raise ParameterError(f"--target: expected a class, 0 to {data.classes - 1}, got {target}")
     seed = trained.seed(data, dataset, seed)
-    requested = {
-        family: _several(methods, METHODS) or [trained.default_method(dataset, family)]
-        for family in _several(families, data.families)
-    }
+    requested = {f: methods or [trained.default_method(dataset, f)] for f in families}
     _check_writable(output)
     fitted = picture.read(image, dataset, data.image_shape, invert)
-    for family in requested:
-        trained.weights(dataset, family, seed)  # before the seconds that TensorFlow takes
-    references = trained.references(dataset, {m for each in requested.values() for m in each})
+    for each in requested:
+        trained.weights(dataset, each, seed)  # before the seconds that TensorFlow takes
+    references = trained.references(dataset, {m for names in requested.values() for m in names})
 
     runtime.start_tensorflow(params.runtime)
     networks = [trained.of_project(data, dataset, f, seed, references) for f in requested]
     explanations = [
         _explanation(network, defined, fitted.pixels, target)
-        for network, defined in _defined(networks, requested, ALL in (*families, *methods))
+        for network, defined in _defined(networks, requested, leave_out)
     ]
     level = params.evaluation.confidence_level
     png = explained.figure(fitted.pixels, fitted.steps, explanations, level)
@@ -98,15 +79,12 @@ def explain(
     print(f"wrote {picture.printable(output)}")
 
 
-def _known(option: str, names: Iterable[str], known: tuple[str, ...]) -> None:
+def _known(option: str, names: list[str], known: tuple[str, ...]) -> list[str]:
+    """The names, each once, or all that are known where `ALL` is among them."""
     for name in names:
         if name not in known:
             raise ParameterError(f"{option}: expected one of {', '.join(known)}, got {name!r}")
-
-
-def _several(names: list[str], everything: Iterable[str]) -> list[str]:
-    """The names, each once, or all of them."""
-    return list(everything) if ALL in names else list(dict.fromkeys(names))
+    return [name for name in (known if ALL in names else dict.fromkeys(names)) if name != ALL]
 
 
 def _check_writable(output: Path) -> None:

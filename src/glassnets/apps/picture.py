@@ -2,8 +2,6 @@
 
 import io
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,19 +22,11 @@ MAX_PIXELS = 64_000_000
 _MAX_SIDE = 1024  # pixels, to which larger pictures are reduced: enough for the ink, and less noise
 _MIN_CONTRAST = 32  # of 255: below it, a picture is blank
 
-
-@dataclass(frozen=True)
-class Layout:
-    """How a dataset's images were made of handwriting."""
-
-    box: int  # the longer side of the ink, in pixels
-    centred_by: str  # mass, or box
-
-
+# How a dataset's images were made of handwriting: the longer side of the ink in pixels, and whether
+# it is centred by its mass or its box. Of a dataset that is not here, pictures must have the size.
 # MNIST: LeCun, Bottou, Bengio & Haffner (1998), "Gradient-based learning applied to document
 # recognition", §III.A. digits: Alpaydin & Kaynak (1998), where the ink fills the height.
-# For a dataset without a layout, pictures must have the size of its images.
-LAYOUTS = {"mnist": Layout(box=20, centred_by="mass"), "digits": Layout(box=8, centred_by="box")}
+LAYOUTS = {"mnist": (20, "mass"), "digits": (8, "box")}
 
 
 @dataclass(frozen=True)
@@ -49,7 +39,17 @@ class Picture:
 
 def read(path: Path, dataset: str, shape: Shape, invert: bool | None = None) -> Picture:
     """`fit` of a file. Raises ParameterError for a path that is no file, and what `fit` raises."""
-    return fit(_content(path), printable(path), dataset, shape, invert)
+    name = printable(path)
+    if not path.is_file():  # reading a pipe or a device might never end
+        came = "a folder" if path.is_dir() else "something else" if path.exists() else "none"
+        raise ParameterError(f"IMAGE: expected a picture file {name}, got {came}")
+    size = path.stat().st_size
+    if not 0 < size <= MAX_BYTES:
+        raise GlassnetsError(
+            f"{name}: expected a picture of 1 byte to {MAX_BYTES / 1e6:.0f} MB, "
+            f"got {'an empty file' if size == 0 else f'{size / 1e6:.0f} MB'}"
+        )
+    return fit(path.read_bytes(), name, dataset, shape, invert)
 
 
 def fit(
@@ -60,9 +60,9 @@ def fit(
     A picture of the dataset's own size is taken as it is; in any other the ink is found, fitted
     and centred as the dataset's images were.
 
-    content: the bytes of a file of FORMATS. name: what error messages call it. shape: (height,
-    width) of the dataset's images. invert: whether the picture is inverted; None: if its border is
-    nearer to its brightest than to its darkest pixel.
+    content: the bytes of a file of FORMATS. name: what error messages call it. shape: (h, w) of the
+    dataset's images. invert: whether to invert the picture; None: if its border is nearer to its
+    brightest than to its darkest pixel.
 
     Raises ParameterError for another size where the dataset has no layout, GlassnetsError for
     content that is broken, too large or blank.
@@ -78,12 +78,12 @@ def fit(
     if own_size:
         taken = f"{_size(shape)} pixels, the size of {dataset}: taken as it is"
         return Picture(np.rint(grey).astype(np.uint8), (*steps, how, taken))
-    layout = LAYOUTS[dataset]
+    box, centred_by = LAYOUTS[dataset]
     fitted = (
-        f"the ink fitted into {_size((layout.box, layout.box))} pixels, its aspect kept, and "
-        f"centred by its {layout.centred_by} in {_size(shape)}, as in {dataset}"
+        f"the ink fitted into {_size((box, box))} pixels, its aspect kept, and centred by its "
+        f"{centred_by} in {_size(shape)}, as in {dataset}"
     )
-    pixels = _centred(_fitted(_ink(grey), layout.box), shape, layout)
+    pixels = _centred(_fitted(_ink(grey), box), shape, centred_by)
     return Picture(pixels, (*steps, how, fitted))
 
 
@@ -100,44 +100,12 @@ def printable(path: Path) -> str:
 # From a file to grey
 
 
-def _content(path: Path) -> bytes:
-    if not path.is_file():  # reading a pipe or a device might never end
-        came = "a folder" if path.is_dir() else "something else" if path.exists() else "none"
-        raise ParameterError(f"IMAGE: expected a picture file {printable(path)}, got {came}")
-    bytes_ = path.stat().st_size
-    if not 0 < bytes_ <= MAX_BYTES:
-        raise GlassnetsError(
-            f"{printable(path)}: expected a picture of 1 byte to {MAX_BYTES / 1e6:.0f} MB, "
-            f"got {'an empty file' if bytes_ == 0 else f'{bytes_ / 1e6:.0f} MB'}"
-        )
-    return path.read_bytes()
-
-
 def _grey(content: bytes, name: str) -> tuple[Grey, list[str]]:
     """Brightness float32 (h, w), 0…255, of at most _MAX_SIDE pixels a side; the steps."""
-    with _one_line_errors(name):
-        image, steps = _decoded(content, name)
-        image.thumbnail((_MAX_SIDE, _MAX_SIDE))
-        if image.mode == "LA":
-            grey, paper = _on_paper(np.asarray(image, np.float32))
-            steps.append(f"transparent parts read as {paper} paper")
-        else:
-            grey = np.asarray(image, np.float32)
-    if (contrast := np.ptp(grey)) < _MIN_CONTRAST:
-        raise GlassnetsError(
-            f"{name}: expected ink on paper, got a blank picture: its brightness "
-            f"varies by {contrast:.0f} of 255, less than {_MIN_CONTRAST}"
-        )
-    return grey, steps
-
-
-@contextmanager
-def _one_line_errors(name: str) -> Iterator[None]:
-    """Whatever error a decoder raises, and they raise all kinds, means a broken picture."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            yield
+            image, steps = _decoded(content, name)
     except Image.DecompressionBombError:
         raise _too_large(name, "far more") from None
     except UnidentifiedImageError:
@@ -147,11 +115,22 @@ def _one_line_errors(name: str) -> Iterator[None]:
         ) from None
     except (GlassnetsError, MemoryError):
         raise
-    except Exception as error:
+    except Exception as error:  # decoders raise all kinds
         message = " ".join(str(error).split())[:200] or type(error).__name__
         raise GlassnetsError(
             f"{name}: expected a whole picture, got a broken one ({message})"
         ) from error
+    image.thumbnail((_MAX_SIDE, _MAX_SIDE))
+    grey = np.asarray(image, np.float32)
+    if image.mode == "LA":
+        grey, paper = _on_paper(grey)
+        steps.append(f"transparent parts read as {paper} paper")
+    if (contrast := np.ptp(grey)) < _MIN_CONTRAST:
+        raise GlassnetsError(
+            f"{name}: expected ink on paper, got a blank picture: its brightness "
+            f"varies by {contrast:.0f} of 255, less than {_MIN_CONTRAST}"
+        )
+    return grey, steps
 
 
 def _too_large(name: str, came: str) -> GlassnetsError:
@@ -185,8 +164,8 @@ def _on_paper(values: Grey) -> tuple[Grey, str]:
     which the ink differs more."""
     grey, opacity = values[..., 0], values[..., 1] / np.float32(255)
     light = (grey * opacity).sum() > 127.5 * opacity.sum()
-    paper = 0 if light else 255
-    return grey * opacity + np.float32(paper) * (1 - opacity), "black" if light else "white"
+    paper = np.float32(0 if light else 255) * (1 - opacity)
+    return grey * opacity + paper, "black" if light else "white"
 
 
 # From grey to ink
@@ -194,10 +173,9 @@ def _on_paper(values: Grey) -> tuple[Grey, str]:
 
 def _light_on_dark(grey: Grey, invert: bool | None) -> tuple[Grey, str]:
     """Brightness (h, w) of light ink on dark paper, and in words whether it was inverted."""
-    paper = _paper(grey)
-    dark_on_light = bool(paper - grey.min() > grey.max() - paper)
     if invert is None:
-        invert = dark_on_light
+        paper = _paper(grey)
+        invert = bool(paper - grey.min() > grey.max() - paper)
         how = f"read as {'dark on light: inverted' if invert else 'light on dark: not inverted'}"
     else:
         how = f"{'inverted' if invert else 'not inverted'}, as requested"
@@ -240,11 +218,11 @@ def _fitted(ink: Grey, box: int) -> Grey:
     return np.asarray(Image.fromarray(ink).resize((width, height), means))
 
 
-def _centred(ink: Grey, shape: Shape, layout: Layout) -> Bytes:
+def _centred(ink: Grey, shape: Shape, centred_by: str) -> Bytes:
     """The ink in the middle of an image of this shape, its brightest pixel at 255."""
     starts = []
     for axis, (side, extent) in enumerate(zip(shape, ink.shape, strict=True)):
-        if layout.centred_by == "mass":
+        if centred_by == "mass":
             centre = np.average(np.arange(extent), weights=ink.sum(axis=1 - axis))
             starts.append(min(max(round(side // 2 - centre), 0), side - extent))
         else:

@@ -52,45 +52,34 @@ def _unit(vectors: Values) -> Values:
     return unit
 
 
-# Each makes a vector of a map, (…, pixels) → (…, pixels); how similar two maps are is the inner
-# product of their vectors.
+# Each makes a vector of a map, (…, pixels) → (…, pixels). The inner product of the vectors of two
+# maps is how similar they are:
+# - rank_correlation: Spearman's, −1 to 1; ties have their mean rank.
+# - top_overlap: the share of the top 10 % of pixels that they have in common, 0 to 1. The top are
+#   the ⌈0.1·h·w⌉ pixels of highest value, those that spoke most *for* the class. Where several tie
+#   for its last places, the share is the one expected if they are drawn by lot, for each map by
+#   itself: so it never depends on the order of pixels, two maps that rank nothing overlap by chance
+#   alone (0.1), and a map overlaps itself wholly only if its top is clear.
 SIMILARITIES: dict[str, Callable[[Values], Values]] = {
     "rank_correlation": _ranks,
     "top_overlap": _top,
 }
 
 
-def rank_correlation(a: NDArray[Any], b: NDArray[Any]) -> Values:
-    """Spearman's rank correlation of maps (…, h, w), −1 to 1: (…).
-
-    Ties have their mean rank. NaN where a map is constant: it ranks nothing.
-    """
-    return _product(_vectors(a, _ranks), _vectors(b, _ranks))
-
-
-def top_overlap(a: NDArray[Any], b: NDArray[Any]) -> Values:
-    """Share of the top 10 % of pixels that maps (…, h, w) have in common, 0 to 1: (…).
-
-    The top are the ⌈0.1·h·w⌉ pixels of highest value, those that spoke most *for* the class. Where
-    several tie for its last places, the share is the one expected if they are drawn by lot, for
-    each map by itself: so it never depends on the order of pixels, two maps that rank nothing
-    overlap by chance alone (0.1), and a map overlaps itself wholly only if its top is clear. NaN
-    where a map is constant.
-    """
-    return _product(_vectors(a, _top), _vectors(b, _top))
-
-
-def _vectors(maps: NDArray[Any], similarity: Callable[[Values], Values]) -> Values:
+def vectors(maps: NDArray[Any], similarity: str) -> Values:
+    """The vectors of maps (…, h, w) for one of `SIMILARITIES`: float64 (…, h·w). NaN where a map
+    is constant: it ranks nothing."""
     flat = maps.reshape(*maps.shape[:-2], -1).astype(np.float64)
     constant = np.ptp(flat, axis=-1) == 0
-    vectors = np.full(flat.shape, np.nan)
-    vectors[~constant] = similarity(flat[~constant])
-    return vectors
+    made = np.full(flat.shape, np.nan)
+    made[~constant] = SIMILARITIES[similarity](flat[~constant])
+    return made
 
 
-def _product(a: Values, b: Values) -> Values:
-    product: Values = np.einsum("...p,...p->...", a, b)
-    return product
+def product(a: Values, b: Values) -> Values:
+    """The inner products of vectors (…, p): (…)."""
+    products: Values = np.einsum("...p,...p->...", a, b)
+    return products
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,9 +102,7 @@ def agreement(results: Mapping[str, Results], evaluation: Evaluation) -> Agreeme
     boards = {family: each.leaderboard for family, each in results.items()}
     methods = pd.concat([board.loc[~board["control"], "method"] for board in boards.values()])
     shared = best_shared(boards)
-    least = pd.DataFrame()
-    if shared is not None:
-        least = disagreements(attributions, shared.method, _DISAGREEMENTS)
+    least = disagreements(attributions, shared.method, _DISAGREEMENTS) if shared else pd.DataFrame()
     return Agreement(table(attributions, methods.drop_duplicates(), evaluation), shared, least)
 
 
@@ -141,48 +128,40 @@ def check(attributions: Attributions, sample: pd.DataFrame) -> None:
 def table(
     attributions: Attributions, methods: Iterable[str], evaluation: Evaluation
 ) -> pd.DataFrame:
-    """How far the attributions of two networks agree, a row for each method and pair of families.
+    """How far the attributions of two networks agree, a row for each method and pair of families
+    that both have it.
 
     Columns: method, family_a, family_b; images, on how many of them a pair of networks was
-    compared; rank_correlation and top_overlap (see the functions), means over networks and images,
-    each with _ci_low and _ci_high. Of different families the networks of the same seed are paired.
-    Where family_a is family_b, every two seeds are: how far networks agree that differ in nothing
-    but the draw, which is the level to hold the other rows against. A method that only one of two
-    families has, has no row for the pair.
-
-    The interval is the bootstrap over images and seeds, the same draws for every row. A seed drawn
-    twice is no pair of seeds.
+    compared; rank_correlation and top_overlap (see `SIMILARITIES`), means over networks and images,
+    each with _ci_low and _ci_high: the bootstrap over images and seeds, the same draws for every
+    row. Of different families the networks of the same seed are paired. Where family_a is family_b,
+    every two seeds are: how far networks agree that differ in nothing but the draw, which is the
+    level to hold the other rows against. A seed drawn twice is no pair of seeds.
     """
     seeds, images = next(iter(attributions.values()))["predictions"].shape
     of_seed, of_image = bootstrap.draws(seeds, images, evaluation)
     rows = []
     for method in methods:
         having = [family for family in attributions if method in attributions[family]]
-        vectors = {
-            (family, name): _vectors(attributions[family][method], similarity)
+        made = {
+            (family, name): vectors(attributions[family][method], name)
             for family in having
-            for name, similarity in SIMILARITIES.items()
+            for name in SIMILARITIES
         }
         for a, b in combinations_with_replacement(having, 2):
-            i, j = _paired(seeds, a == b)
+            i, j = np.triu_indices(seeds, 1) if a == b else np.diag_indices(seeds)
             if not len(i):
                 continue
             same = attributions[a]["predictions"][i] == attributions[b]["predictions"][j]
             of_pair = of_seed[:, i] * (of_seed[:, j] if a == b else 1)
             row = {"method": method, "family_a": a, "family_b": b, "images": same.any(0).sum()}
             for name in SIMILARITIES:
-                values = np.where(same, _product(vectors[a, name][i], vectors[b, name][j]), np.nan)
+                values = np.where(same, product(made[a, name][i], made[b, name][j]), np.nan)
                 summary = _summary(values, of_pair, of_image, evaluation.confidence_level)
                 row |= dict(zip(columns_of(name), summary, strict=True))
             rows.append(row)
     columns = [column for name in SIMILARITIES for column in columns_of(name)]
     return pd.DataFrame(rows, columns=["method", "family_a", "family_b", "images", *columns])
-
-
-def _paired(seeds: int, one_family: bool) -> NDArray[np.int64]:
-    """Places of the seeds that are compared, (2, pairs)."""
-    pairs = list(combinations(range(seeds), 2)) if one_family else [(i, i) for i in range(seeds)]
-    return np.array(pairs, np.int64).reshape(-1, 2).T
 
 
 def _summary(
@@ -191,8 +170,8 @@ def _summary(
     """Mean and ends of the interval of values (pairs, n), NaN where there is none, of resamples
     that drew the pairs of_pair (r, pairs) times and the images of_image (r, n) times."""
     defined = ~np.isnan(values)
-    sums = ((of_pair @ np.where(defined, values, 0)) * of_image).sum(axis=1)
-    counts = ((of_pair @ defined) * of_image).sum(axis=1)
+    parts = (np.where(defined, values, 0), defined)
+    sums, counts = (((of_pair @ part) * of_image).sum(axis=1) for part in parts)
     if not counts.any():
         return np.nan, np.nan, np.nan
     means = sums[counts > 0] / counts[counts > 0]  # some draw no pair at all
@@ -205,32 +184,29 @@ def disagreements(attributions: Attributions, method: str, count: int) -> pd.Dat
 
     Columns: index, label, prediction; seeds, in how many of them all families predicted this
     class; rank_correlation, the mean over these seeds and all pairs of families of the method's
-    attributions; family_a and family_b, the pair that differs most, and pair_rank_correlation,
-    theirs. method is one that every family has. At most count rows, none of images of which an
-    attribution is constant; an empty table of a single family, or where no image is left.
+    attributions; pair, "a and b", the families that differ most, and pair_rank_correlation, theirs.
+    method is one that every family has. At most count rows, none of images of which an attribution
+    is constant; an empty table of a single family, or where no image is left.
     """
     first = next(iter(attributions.values()))
     predictions = np.stack([arrays["predictions"] for arrays in attributions.values()])
     seed, row = np.nonzero((predictions == predictions[0]).all(axis=0))
-    vectors = {f: _vectors(a[method], _ranks)[seed, row] for f, a in attributions.items()}
-    pairs = {pair: _product(*(vectors[f] for f in pair)) for pair in combinations(attributions, 2)}
+    made = {f: vectors(a[method], "rank_correlation")[seed, row] for f, a in attributions.items()}
+    pairs = {f"{a} and {b}": product(made[a], made[b]) for a, b in combinations(attributions, 2)}
     keys = {
         "index": first["index"][row],
         "label": first["labels"][row],
         "prediction": predictions[0][seed, row],
     }
-    names = list(range(len(pairs)))
-    images = pd.DataFrame(keys | dict(zip(names, pairs.values(), strict=True))).groupby(list(keys))
+    images = pd.DataFrame(keys | pairs).groupby(list(keys))
     means = images.mean().dropna()
-    if means.empty or not pairs:
+    if means.empty:
         return pd.DataFrame()
-    least = [list(pairs)[place] for place in means.to_numpy().argmin(axis=1)]
     table = pd.DataFrame(
         {
             "seeds": images.size(),
             "rank_correlation": means.mean(axis=1),
-            "family_a": pd.Series([a for a, _ in least], means.index),
-            "family_b": pd.Series([b for _, b in least], means.index),
+            "pair": means.idxmin(axis=1),
             "pair_rank_correlation": means.min(axis=1),
         },
         index=means.index,
@@ -263,11 +239,10 @@ def examples(attributions: Attributions, methods: Mapping[str, str], each: int) 
     predictions = np.stack([arrays["predictions"][0] for arrays in attributions.values()])
     same = (predictions == predictions[0]).all(axis=0)
     right = same & (predictions[0] == first["labels"])
-    vectors = []
-    for family, method in methods.items():
-        maps = coloured(attributions[family][method][0])
-        vectors.append(_unit(maps.reshape(len(maps), -1)))
-    pairs = [_product(a, b) for a, b in combinations(vectors, 2)]
+    maps = [coloured(attributions[family][method][0]) for family, method in methods.items()]
+    pairs = [
+        product(a, b) for a, b in combinations([_unit(m.reshape(len(m), -1)) for m in maps], 2)
+    ]
     # Rounded, so that the last bits of a sum decide no order.
     similarity = np.mean(pairs, axis=0).round(6) if pairs else np.ones(len(same))
     order = np.argsort(-similarity, kind="stable").tolist()

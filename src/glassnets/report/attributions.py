@@ -15,15 +15,16 @@ from numpy.typing import NDArray
 
 from glassnets.attribution.verdicts import best, passing
 from glassnets.data import Arrays
-from glassnets.report import agreement
-from glassnets.report.agreement import Example
+from glassnets.report import agreement, leaderboards
 from glassnets.report.drawing import MAP, WARNING, coloured, figure, margins
 from glassnets.report.formats import number
-from glassnets.report.leaderboards import first_reason, name_method, reasons, titles
+from glassnets.report.leaderboards import name_method
 from glassnets.report.results import Results
 
 _EVIDENCE = "#007a33"
 _GALLERY = 12  # images
+_IMAGE: dict[str, Any] = {"cmap": "gray_r", "vmin": 0, "vmax": 255}
+_MAP: dict[str, Any] = {"cmap": MAP, "vmin": -1, "vmax": 1}
 
 
 def gallery(arrays: Arrays, leaderboard: pd.DataFrame, title: str, place: int) -> Figure:
@@ -33,11 +34,9 @@ def gallery(arrays: Arrays, leaderboard: pd.DataFrame, title: str, place: int) -
     arrays: `Results.attributions`. place: the network's among its seeds. Where there is evidence
     it is outlined. Methods that do not pass have a red ✗ with the reason.
     """
-    first = slice(_GALLERY)
-    images, labels = arrays["images"][first], arrays["labels"][first]
-    predictions = arrays["predictions"][place][first]
+    images = arrays["images"][:_GALLERY]
     methods = [method for method in leaderboard["method"] if method in arrays]
-    why, names = reasons(leaderboard), titles(leaderboard)
+    names = leaderboards.names(leaderboard)
     passes = set(passing(leaderboard)["method"])
     rows, columns = 1 + len(methods), len(images)
     tile, left, top = 0.85, 2.3, 0.65  # inches
@@ -46,14 +45,15 @@ def gallery(arrays: Arrays, leaderboard: pd.DataFrame, title: str, place: int) -
         tiles = _Tiles(drawn, rows, columns, left=left, top=top, right=0.1, bottom=0.1)
         name_method(tiles.axes, 0.5, "image", None)
         for row, method in enumerate(methods, start=1):
-            name_method(tiles.axes, row + 0.5, names[method], why.get(method))
+            name_method(tiles.axes, row + 0.5, *names[method])
         for column, image in enumerate(images):
-            label, predicted = labels[column], predictions[column]
+            label, predicted = arrays["labels"][column], arrays["predictions"][place, column]
             text = f"{label}" if label == predicted else f"{label}, not {predicted}"
             tiles.write(column, -0.06, text, wrong=label != predicted)
-            tiles.image(0, column, image)
+            tiles.draw(0, column, image, **_IMAGE)
             for row, method in enumerate(methods, start=1):
-                tiles.map(row, column, arrays[method][place][column], framed=method not in passes)
+                map_ = coloured(arrays[method][place][column])
+                tiles.draw(row, column, map_, framed=method not in passes, **_MAP)
             if "evidence" in arrays:
                 for row in range(rows):
                     tiles.outline(row, column, arrays["evidence"][column])
@@ -73,26 +73,32 @@ def families(results: Mapping[str, Results], each: int) -> Figure:
     pitch = 1.17  # from row to row, in tiles
     height = tile * pitch * len(examples)
     with figure(left + tile * columns + 0.1, top + height + bottom, dpi=110) as drawn:
-        sides = {"left": left, "right": 0.1, "top": top, "bottom": bottom}
-        tiles = _Tiles(drawn, len(examples), columns, pitch, **sides)
+        tiles = _Tiles(
+            drawn, len(examples), columns, pitch, left=left, right=0.1, top=top, bottom=bottom
+        )
         tiles.write(0, -0.06, "image", weight="bold")
         for row, example in enumerate(examples):
-            tiles.image(row, 0, first["images"][example.position])
-            tiles.write(0, tiles.top(row) + 1.11, f"label {first['labels'][example.position]}")
-            tiles.name(row, _in_words(example))
+            tiles.draw(row, 0, first["images"][example.position], **_IMAGE)
+            tiles.write(0, row * pitch + 1.11, f"label {first['labels'][example.position]}")
+            name = example.kind.replace(", ", ",\n")
+            if example.similarity is not None:
+                name += f"\n(similarity {number(example.similarity, 2)})"
+            middle = row * pitch + 0.5
+            tiles.axes.text(-0.08, middle, name, ha="right", va="center", size=10)
         for column, (family, arrays) in enumerate(attributions.items(), start=1):
             method = methods[family]
-            why = reasons(results[family].leaderboard).get(method)
+            name, why = leaderboards.names(results[family].leaderboard)[method]
             over = -0.06 if why is None else -0.17
-            tiles.write(column, over, method.replace("_", " "), size=9)
+            tiles.write(column, over, name, size=9)
             tiles.write(column, over - 0.12, family, weight="bold")
             if why is not None:
-                tiles.write(column, -0.06, first_reason(why), size=7.5, wrong=True)
+                tiles.write(column, -0.06, why, size=7.5, wrong=True)
             for row, example in enumerate(examples):
                 predicted = arrays["predictions"][0, example.position]
                 wrong = predicted != arrays["labels"][example.position]
-                tiles.map(row, column, arrays[method][0, example.position], framed=why is not None)
-                tiles.write(column, tiles.top(row) + 1.11, f"predicted {predicted}", wrong=wrong)
+                map_ = coloured(arrays[method][0, example.position])
+                tiles.draw(row, column, map_, framed=why is not None, **_MAP)
+                tiles.write(column, row * pitch + 1.11, f"predicted {predicted}", wrong=wrong)
         key = "red: speaks for the predicted class   blue: against it"
         if "evidence" in first:
             key += "   green: around the pixels that decide"
@@ -101,13 +107,6 @@ def families(results: Mapping[str, Results], each: int) -> Figure:
                     tiles.outline(row, column, first["evidence"][example.position])
         drawn.text(0.5, 0.1 / drawn.get_figheight(), key, ha="center", size=9)
     return drawn
-
-
-def _in_words(example: Example) -> str:
-    lines = example.kind.replace(", ", ",\n")
-    if example.similarity is None:
-        return lines
-    return f"{lines}\n(similarity {number(example.similarity, 2)})"
 
 
 class _Tiles:
@@ -121,30 +120,19 @@ class _Tiles:
         self.axes.set(xlim=(0, columns), ylim=(rows * pitch, 0))
         self._pitch = pitch
 
-    def top(self, row: int) -> float:
-        return row * self._pitch
-
-    def image(self, row: int, column: int, image: NDArray[np.uint8]) -> None:
-        self._tile(row, column, image, framed=False, cmap="gray_r", vmin=0, vmax=255)
-
-    def map(self, row: int, column: int, map_: NDArray[np.float32], framed: bool) -> None:
-        self._tile(row, column, coloured(map_), framed, cmap=MAP, vmin=-1, vmax=1)
-
-    def _tile(
-        self, row: int, column: int, pixels: NDArray[Any], framed: bool, **looks: Any
+    def draw(
+        self, row: int, column: int, pixels: NDArray[Any], framed: bool = False, **looks: Any
     ) -> None:
         left, right, top, bottom = self._sides(row, column)
         extent = (left, right, bottom, top)
         self.axes.imshow(pixels, extent=extent, aspect="auto", interpolation="nearest", **looks)
-        frame: dict[str, Any] = (
-            {"ec": WARNING, "lw": 1.4} if framed else {"ec": "#bbbbbb", "lw": 0.6}
-        )
-        frame |= {"fill": False, "clip_on": False}
+        ec, lw = (WARNING, 1.4) if framed else ("#bbbbbb", 0.6)
+        frame: dict[str, Any] = {"fill": False, "clip_on": False, "ec": ec, "lw": lw}
         self.axes.add_patch(Rectangle((left, top), right - left, bottom - top, **frame))
 
     def _sides(self, row: int, column: int) -> tuple[float, float, float, float]:
         margin = 0.03
-        top = self.top(row)
+        top = row * self._pitch
         return column + margin, column + 1 - margin, top + margin, top + 1 - margin
 
     def outline(self, row: int, column: int, evidence: NDArray[np.bool_]) -> None:
@@ -163,7 +151,3 @@ class _Tiles:
         """Writes in the middle of a column, above y (which runs downwards)."""
         colour = WARNING if wrong else "black"
         self.axes.text(column + 0.5, y, text, ha="center", color=colour, **{"size": 10} | looks)
-
-    def name(self, row: int, text: str) -> None:
-        """Names a row, at its left."""
-        self.axes.text(-0.08, self.top(row) + 0.5, text, ha="right", va="center", size=10)

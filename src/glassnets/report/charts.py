@@ -4,6 +4,7 @@ Colours of text, axes and background are left to the page, which has a light and
 """
 
 from collections.abc import Mapping
+from itertools import cycle, islice
 from typing import Any
 
 import altair as alt
@@ -13,7 +14,7 @@ from glassnets.attribution.scores import SCORES
 from glassnets.report.drawing import COLOURS
 from glassnets.report.figures import MIN_IMAGES
 from glassnets.report.formats import columns_of
-from glassnets.report.leaderboards import heading, marks
+from glassnets.report.leaderboards import heading
 from glassnets.report.results import Setting
 
 Spec = dict[str, Any]
@@ -31,8 +32,7 @@ def _spec(layers: list[Any], height: int) -> Spec:
 
 def _family(families: list[str]) -> tuple[Any, Any]:
     order = sorted(families)
-    colours = [COLOURS[i % len(COLOURS)] for i in range(len(order))]
-    shapes = [_SHAPES[i % len(_SHAPES)] for i in range(len(order))]
+    colours, shapes = ([*islice(cycle(each), len(order))] for each in (COLOURS, _SHAPES))
     legend = alt.Legend(title=None, orient="top")
     return (
         alt.Color("family:N", scale=alt.Scale(domain=order, range=colours), legend=legend),
@@ -149,19 +149,10 @@ def confusions(matrix: pd.DataFrame) -> Spec:
 def leaderboard(board: pd.DataFrame, score: str) -> Spec:
     """A cell's methods by a score, with intervals: those that pass, those that do not, controls."""
     kinds = ["passes", "does not pass", "control"]
-    table = pd.DataFrame(
-        {
-            "method": board["method"],
-            "marks": list(marks(board).values()),
-            "value": board[score],
-            "low": board[f"{score}_ci_low"],
-            "high": board[f"{score}_ci_high"],
-            "kind": [
-                "control" if control else kinds[0] if passes else kinds[1]
-                for control, passes in zip(board["control"], board["passes"], strict=True)
-            ],
-        }
-    ).dropna(subset=["value"])
+    kind = board["passes"].map({True: kinds[0], False: kinds[1]}).mask(board["control"], kinds[2])
+    table = board.assign(marks=board["marks"].fillna(""), kind=kind).dropna(subset=[score])
+    table = table[["method", "marks", *columns_of(score), "kind"]]
+    table.columns = pd.Index(["method", "marks", "value", "low", "high", "kind"])
     colours = alt.Scale(domain=kinds, range=[COLOURS[0], COLOURS[1], "#8a8a8a"])
     shapes = alt.Scale(domain=kinds, range=["circle", "cross", "square"])
     base = alt.Chart(table).encode(

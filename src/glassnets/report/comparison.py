@@ -29,12 +29,10 @@ def table(metrics: Mapping[str, Metrics]) -> pd.DataFrame:
     for family, summaries in metrics.items():
         row: dict[str, Any] = {"family": family}
         for metric, summary in summaries.items():
-            if metric == "parameters":
-                continue
-            row |= {metric: summary["mean"], f"{metric}_sd": summary["sd"]}
+            if metric != "parameters":
+                row |= {metric: summary["mean"], f"{metric}_sd": summary["sd"]}
             if metric == "accuracy":
-                row |= {"accuracy_ci_low": summary["ci_low"]}
-                row |= {"accuracy_ci_high": summary["ci_high"]}
+                row |= {f"accuracy_{end}": summary[end] for end in ("ci_low", "ci_high")}
         rows.append(row | {"parameters": round(summaries["parameters"]["mean"])})
     families = pd.DataFrame(rows)
     return families.sort_values(["accuracy", "family"], ascending=[False, True], ignore_index=True)

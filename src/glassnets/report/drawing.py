@@ -3,12 +3,10 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
-import matplotlib
-import matplotlib.style
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib import style
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -34,22 +32,19 @@ _STYLE = {
 
 
 @contextmanager
-def figure(width: float, height: float, dpi: int = 120) -> Iterator[Figure]:
+def figure(
+    width: float, height: float, dpi: int = 120, layout: Literal["constrained"] | None = None
+) -> Iterator[Figure]:
     """An empty figure of this size in inches; a person's matplotlib settings change nothing."""
-    with matplotlib.style.context(["default", _STYLE]):
-        empty = Figure(figsize=(width, height), dpi=dpi)
-        FigureCanvasAgg(empty)
-        yield empty
+    with style.context(["default", _STYLE]):
+        yield Figure(figsize=(width, height), dpi=dpi, layout=layout)
 
 
 def margins(
-    drawn: Figure, *, left: float = 0.0, right: float = 0.0, top: float = 0.0, bottom: float = 0.0
+    drawn: Figure, *, left: float, right: float, top: float, bottom: float
 ) -> dict[str, float]:
-    """The part of a figure within these margins, in inches, as ``subplots_adjust`` takes it.
-
-    Matplotlib can find the margins itself (layout="constrained"), in several times the time that
-    the whole drawing takes.
-    """
+    """The part of a figure within these margins, in inches, as ``subplots_adjust`` takes it: to
+    find them by layout="constrained" takes several times as long as the whole drawing."""
     width, height = drawn.get_size_inches()
     return {
         "left": left / width,
@@ -62,7 +57,7 @@ def margins(
 def png(drawn: Figure, software: str | None = None) -> bytes:
     """A figure as a PNG that names this software. The same figure gives the same bytes."""
     file = io.BytesIO()
-    with matplotlib.style.context("default"):
+    with style.context("default"):
         # By default, Matplotlib would name its own version in the file.
         drawn.savefig(file, format="png", metadata={"Software": software})
     return file.getvalue()

@@ -32,10 +32,6 @@ class Explanation:
     target: int
     attributions: Mapping[str, tuple[NDArray[np.float32], Verdict]]
 
-    @property
-    def predicted(self) -> int:
-        return int(self.probabilities.argmax())
-
 
 # In words
 
@@ -46,10 +42,9 @@ def text(explanations: Sequence[Explanation], confidence_level: float) -> str:
     for explanation in explanations:
         lines.append(_prediction(explanation))
         for method, (_, verdict) in explanation.attributions.items():
-            lines.append(f"  {method}: {verdict.text}")
             scores = "; ".join(": ".join(score) for score in verdict.scores)
             wrapped = textwrap.wrap(scores, 92, break_long_words=False)
-            lines += [f"    {line}" for line in wrapped]
+            lines += [f"  {method}: {verdict.text}", *(f"    {line}" for line in wrapped)]
     return "\n".join([*lines, *_about_scores(explanations, confidence_level)])
 
 
@@ -72,7 +67,7 @@ def _about_scores(explanations: Sequence[Explanation], confidence_level: float) 
         "they judge the method, not this picture.",
         "↑: higher is better; ↓: lower; → 0: nearer to 0.",
     ]
-    if any(e.target != e.predicted for e in explanations):
+    if any(e.target != e.probabilities.argmax() for e in explanations):
         lines.append("They judge attributions of the predicted class, not of another.")
     return lines
 
@@ -85,6 +80,11 @@ _BARS = 1.6
 _HEADER, _FAMILY, _FOOTER = 1.95, 0.45, 0.62
 _MAX_TILES = 3  # side by side
 _MIN_WIDTH = 9.6  # has room for a prediction in one line
+_KEY = (
+    "Maps: red pixels speak for the class, blue ones against it; each has its own scale, written "
+    "below it, and white is 0, or the lowest value of a map that has one sign everywhere. The line "
+    "is the ink's outline. Red frame: the method does not pass, or is a control."
+)
 
 
 class _Sheet:
@@ -99,12 +99,13 @@ class _Sheet:
         place = np.array([left, bottom, width, height]) / [*self.size, *self.size]
         return self.figure.add_axes(tuple(place))
 
-    def rule(self, top: float) -> None:
-        ends = [_MARGIN / self.size[0], 1 - _MARGIN / self.size[0]]
-        height = 1 - top / self.size[1]
-        self.figure.add_artist(Line2D(ends, [height, height], color="#cccccc", lw=0.8))
-
-    def write(self, left: float, top: float, text: str, size: float, **look: Any) -> None:
+    def write(
+        self, left: float, top: float, text: str, size: float, width: int = 0, **look: Any
+    ) -> None:
+        """Text below and right of this place, its lines broken after width letters, if any."""
+        if width:
+            lines = [line for each in text.split("\n") for line in textwrap.wrap(each, width)]
+            text = "\n".join(lines)
         place = left / self.size[0], 1 - top / self.size[1]
         self.figure.text(*place, text, fontsize=size, va="top", parse_math=False, **look)
 
@@ -131,7 +132,9 @@ def figure(
         for explanation, count in zip(explanations, rows, strict=True):
             _family(sheet, top, image, explanation, across)
             top += _FAMILY + count * _TILE[1]
-        _footer(sheet, top, explanations, confidence_level)
+        footer = "\n".join([_KEY, " ".join(_about_scores(explanations, confidence_level))])
+        letters = int((width - 2 * _MARGIN) * 17)  # of size 8 to the inch
+        sheet.write(_MARGIN, top + 0.05, footer, 8, letters, color=GREY, linespacing=1.4)
     return drawing.png(drawn, SOFTWARE)
 
 
@@ -142,14 +145,15 @@ def _header(sheet: _Sheet, image: NDArray[np.uint8], steps: Sequence[str]) -> No
     left = _MARGIN + _BARS + _GAP
     sheet.write(left, _MARGIN, "The networks' input", 12, weight="bold")
     width = int((sheet.size[0] - left - _MARGIN) * 12.5)  # letters of size 9 to the inch
-    lines = [line for step in steps for line in textwrap.wrap(step, width)]
-    sheet.write(left, _MARGIN + 0.32, "\n".join(lines), 9, color=GREY, linespacing=1.5)
+    sheet.write(left, _MARGIN + 0.32, "\n".join(steps), 9, width, color=GREY, linespacing=1.5)
 
 
 def _family(
     sheet: _Sheet, top: float, image: NDArray[np.uint8], explanation: Explanation, across: int
 ) -> None:
-    sheet.rule(top)
+    margin, height = _MARGIN / sheet.size[0], 1 - top / sheet.size[1]
+    rule = Line2D([margin, 1 - margin], [height, height], color="#cccccc", lw=0.8)
+    sheet.figure.add_artist(rule)
     sheet.write(_MARGIN, top + 0.12, _prediction(explanation), 11, weight="bold")
     top += _FAMILY
     _probabilities(sheet.axes(_MARGIN + 0.2, top + 0.5, _BARS - 0.4, _MAP), explanation)
@@ -157,7 +161,10 @@ def _family(
         row, column = divmod(place, across)
         left = _MARGIN + _BARS + _GAP + column * (_TILE[0] + _GAP)
         over = top + row * _TILE[1]
-        _title(sheet, left, over, method, verdict)
+        name, colour = (WARNING, WARNING) if verdict.doubtful else ("black", GREY)
+        sheet.write(left, over, method, 10, weight="bold", color=name)
+        text = textwrap.shorten(verdict.text, 150, placeholder=" …")
+        sheet.write(left, over + 0.19, text, 8, width=76, color=colour)
         _map(sheet.axes(left, over + 0.5, _MAP, _MAP), image, map_, verdict.doubtful)
         names, values = left + _MAP + _GAP / 2, left + _TILE[0]
         step = min(0.165, _MAP / max(1, len(verdict.scores)))
@@ -179,13 +186,6 @@ def _probabilities(axes: Axes, explanation: Explanation) -> None:
     axes.grid(visible=False)
 
 
-def _title(sheet: _Sheet, left: float, top: float, method: str, verdict: Verdict) -> None:
-    name, colour = (WARNING, WARNING) if verdict.doubtful else ("black", GREY)
-    sheet.write(left, top, method, 10, weight="bold", color=name)
-    lines = textwrap.wrap(textwrap.shorten(verdict.text, 150, placeholder=" …"), 76)
-    sheet.write(left, top + 0.19, "\n".join(lines), 8, color=colour)
-
-
 def _map(axes: Axes, image: NDArray[np.uint8], map_: NDArray[np.float32], doubtful: bool) -> None:
     """An attribution, the outline of the ink over it, the scale of its colours below it."""
     axes.imshow(drawing.coloured(map_), cmap=drawing.MAP, vmin=-1, vmax=1)
@@ -194,34 +194,14 @@ def _map(axes: Axes, image: NDArray[np.uint8], map_: NDArray[np.float32], doubtf
     outline: dict[str, Any] = {"colors": "black", "linewidths": 0.7, "alpha": 0.45}
     axes.contour(across, down, np.pad(image, 1), levels=[image.max() / 2], **outline)
     axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
-    white, radius = (_rounded(value) for value in drawing.colour_scale(map_))
-    scale = f"white {white}, red {_rounded(map_.max())}" if white != "0" else f"± {radius}"
-    axes.set_xlabel(scale, fontsize=6.5, color=GREY)
-    axes.xaxis.labelpad = 2
+    rounded = (f"{float(f'{value:.2g}'):g}" for value in (*drawing.colour_scale(map_), map_.max()))
+    white, radius, red = (text.replace("-", "−") for text in rounded)
+    scale = f"white {white}, red {red}" if white != "0" else f"± {radius}"
+    axes.set_xlabel(scale, fontsize=6.5, color=GREY, labelpad=2)
     _frame(axes, doubtful)
-
-
-def _rounded(value: Any) -> str:
-    """To two significant digits."""
-    return f"{float(f'{value:.2g}'):g}".replace("-", "−")
 
 
 def _frame(axes: Axes, red: bool) -> None:
     axes.set(xticks=[], yticks=[])
     look = {"color": WARNING, "linewidth": 1.6} if red else {"color": "#bbbbbb", "linewidth": 0.6}
     axes.spines[:].set(visible=True, **look)
-
-
-def _footer(
-    sheet: _Sheet, top: float, explanations: Sequence[Explanation], confidence_level: float
-) -> None:
-    maps = (
-        "Maps: red pixels speak for the class, blue ones against it; each has its own scale, "
-        "written below it, and white is 0, or the lowest value of a map that has one sign "
-        "everywhere. The line is the ink's outline. Red frame: the method does not pass, or is a "
-        "control."
-    )
-    scores = " ".join(_about_scores(explanations, confidence_level))
-    width = int((sheet.size[0] - 2 * _MARGIN) * 17)  # letters of size 8 to the inch
-    lines = [line for each in (maps, scores) for line in textwrap.wrap(each, width)]
-    sheet.write(_MARGIN, top + 0.05, "\n".join(lines), 8, color=GREY, linespacing=1.4)

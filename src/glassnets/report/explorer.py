@@ -4,17 +4,17 @@ and as data that a page can show."""
 import base64
 import io
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import binary_erosion, generate_binary_structure
 
-from glassnets.report import leaderboards
 from glassnets.report.agreement import Attributions
 from glassnets.report.drawing import MAP, coloured
+from glassnets.report.leaderboards import by_rank, verdict
 from glassnets.report.results import Results
 
 _PALETTE = (colormaps[MAP](np.linspace(0, 1, 255))[:, :3] * 255).round().astype(np.uint8)
@@ -24,38 +24,31 @@ _OUTLINE = 4  # pixels of the evidence's outline to one of the image
 KINDS = ("families disagree", "all are wrong", "all are right")
 
 
-class Sampled(TypedDict):
-    """An image of the sample. predictions: by family, of the first seed's network."""
-
-    index: int
-    label: int
-    kind: str
-    predictions: dict[str, int]
-
-
 def explorer(results: Mapping[str, Results]) -> dict[str, Any]:
-    """All that the page shows, as JSON: of the first seed's networks.
+    """All that the page displays, as JSON: of the first seed's networks.
 
     Gives ``size`` [h, w]; ``seed``; ``images``, a PNG as data URI with one image under another;
-    ``evidence``, the like of its outlines, or None; ``sample``, a `Sampled` for each image;
-    ``methods`` in the order of their mean rank; and for each of ``families`` by method: ``maps`` (a
-    PNG, one map under another), verdict, doubtful and scores (heading, value).
+    ``evidence``, the like of its outlines, or None; ``sample``, for each image its index, label,
+    kind (of `KINDS`) and predictions by family; ``methods`` in the order of their mean rank; and
+    for each of ``families`` by method: ``maps`` (a PNG, one map under another) and
+    `Verdict.as_data`.
     """
     attributions = {family: each.attributions for family, each in results.items()}
     first = next(iter(attributions.values()))
-    images = first["images"]
-    methods = leaderboards.by_rank({family: each.leaderboard for family, each in results.items()})
+    boards = {family: each.leaderboard for family, each in results.items()}
+    controls = {m for board in boards.values() for m in board.loc[board["control"], "method"]}
+    methods = by_rank(boards)
     return {
-        "size": list(images.shape[1:]),
+        "size": list(first["images"].shape[1:]),
         "seed": int(first["seeds"][0]),
-        "images": data_uri(Image.fromarray(_stack(images))),
+        "images": data_uri(Image.fromarray(_stack(first["images"]))),
         "evidence": _outlines(first["evidence"]) if "evidence" in first else None,
-        "sample": sampled(attributions),
+        "sample": _sample(attributions),
         "methods": [[m, m.replace("_", " ")] for m in methods],
         "families": {
             family: {
                 method: {"maps": heat(each.attributions[method][0])}
-                | _verdict(each.leaderboard, method)
+                | verdict(boards[family], method, method in controls, "dvc repro").as_data()
                 for method in methods
                 if method in each.attributions
             }
@@ -64,24 +57,16 @@ def explorer(results: Mapping[str, Results]) -> dict[str, Any]:
     }
 
 
-def sampled(attributions: Attributions) -> list[Sampled]:
-    """Each image of the sample, and what the first seed's networks predict."""
+def _sample(attributions: Attributions) -> list[dict[str, Any]]:
     first = next(iter(attributions.values()))
-    sample: list[Sampled] = []
+    sample = []
     for i, (index, label) in enumerate(zip(first["index"], first["labels"], strict=True)):
         predictions = {f: int(arrays["predictions"][0, i]) for f, arrays in attributions.items()}
         classes = set(predictions.values())
         kind = KINDS[0] if len(classes) > 1 else KINDS[2] if classes == {int(label)} else KINDS[1]
-        image = Sampled(index=int(index), label=int(label), kind=kind, predictions=predictions)
+        image = {"index": int(index), "label": int(label), "kind": kind, "predictions": predictions}
         sample.append(image)
     return sample
-
-
-def _verdict(board: pd.DataFrame, method: str) -> dict[str, Any]:
-    control = bool(board.loc[board["method"] == method, "control"].any())
-    verdict = leaderboards.verdict(board, method, control, "dvc repro")
-    scores = [list(score) for score in verdict.scores]
-    return {"verdict": verdict.text, "doubtful": verdict.doubtful, "scores": scores}
 
 
 def _stack(images: NDArray[Any]) -> NDArray[Any]:
@@ -100,9 +85,7 @@ def heat(maps: NDArray[np.float32]) -> str:
 def _outlines(evidence: NDArray[np.bool_]) -> str:
     """The edges of evidence (n, h, w), green on transparent, _OUTLINE times as large."""
     large = evidence.repeat(_OUTLINE, axis=1).repeat(_OUTLINE, axis=2)
-    around = np.pad(large, ((0, 0), (1, 1), (1, 1)))
-    inner = around[:, :-2, 1:-1] & around[:, 2:, 1:-1] & around[:, 1:-1, :-2] & around[:, 1:-1, 2:]
-    edge = _stack(large & ~inner)
+    edge = _stack(large & ~binary_erosion(large, generate_binary_structure(2, 1)[np.newaxis]))
     rgba = np.zeros((*edge.shape, 4), np.uint8)
     rgba[edge] = (0, 158, 60, 255)
     return data_uri(Image.fromarray(rgba))

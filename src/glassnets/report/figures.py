@@ -1,7 +1,8 @@
 """Figures of metrics: the families of a dataset side by side, and those of a single run."""
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from itertools import cycle
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,17 +21,8 @@ from glassnets.report.results import Results, Setting
 MIN_IMAGES = 10
 
 Ints = NDArray[np.int64]
+_Looks = Mapping[str, dict[str, Any]]  # of a family's lines and points
 _PERCENT = FuncFormatter(lambda value, _: formats.percent(value))
-
-
-class _Look(TypedDict):
-    """Of a family's lines and points."""
-
-    color: str
-    marker: str
-
-
-_Looks = Mapping[str, _Look]
 
 
 def comparison(setting: Setting, table: pd.DataFrame, results: Mapping[str, Results]) -> bytes:
@@ -39,18 +31,16 @@ def comparison(setting: Setting, table: pd.DataFrame, results: Mapping[str, Resu
     table: ``comparison.table``'s. results: by family.
     """
     looks: _Looks = {
-        family: {"color": COLOURS[i % len(COLOURS)], "marker": MARKS[i % len(MARKS)]}
-        for i, family in enumerate(sorted(results))
+        family: {"color": colour, "marker": mark}
+        for family, colour, mark in zip(sorted(results), cycle(COLOURS), cycle(MARKS), strict=False)
     }
-    with figure(13, 4.6) as drawn:
-        drawn.set_layout_engine("constrained")
+    with figure(13, 4.6, layout="constrained") as drawn:
         left, middle, right = drawn.subplots(1, 3)
         _accuracies(left, setting, table, results, looks)
         _curves(middle, results, looks)
         _reliability(right, results, looks)
         handles = middle.get_legend_handles_labels()
-        place = {"loc": "outside lower center", "ncols": len(looks), "frameon": False}
-        drawn.legend(*handles, **place)
+        drawn.legend(*handles, loc="outside lower center", ncols=len(looks), frameon=False)
     return png(drawn)
 
 
@@ -69,8 +59,7 @@ def _accuracies(
         axes.plot(row["accuracy"], place, **look, ms=9)
         seeds = results[row["family"]].metrics["accuracy"]["by_seed"]
         axes.plot(seeds, [place + 0.22] * len(seeds), "o", mfc="none", mec=look["color"], ms=5)
-        text = f"{100 * row['accuracy']:.2f} %"
-        at = (row["accuracy"], place)
+        text, at = f"{100 * row['accuracy']:.2f} %", (row["accuracy"], place)
         axes.annotate(text, at, (0, 9), textcoords="offset points", ha="center")
     axes.set_yticks(range(len(table)), table["family"])
     axes.set_ylim(len(table) - 0.5, -0.6)
@@ -92,16 +81,13 @@ def _curves(axes: Axes, results: Mapping[str, Results], looks: _Looks) -> None:
         step = max(1, len(epochs) // 8)
         axes.plot(epochs.index, epochs["mean"], **look, ms=5, lw=2, markevery=step, label=family)
     # An equal step is an equal factor of the error, so that 99 % and 99.5 % can be told apart.
-    axes.set_yscale("function", functions=(_error_orders, lambda y: 1.001 - 10**-y))
+    orders = (lambda x: -np.log10(np.maximum(1.001 - x, 1e-6)), lambda y: 1.001 - 10**-y)
+    axes.set_yscale("function", functions=orders)
     ticks = [0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1]
     low, high = axes.get_ylim()
     axes.set_yticks([tick for tick in ticks if low <= tick <= high])
     axes.yaxis.set_major_formatter(_PERCENT)
     axes.set_xlabel("epoch (mean and range over seeds)")
-
-
-def _error_orders(accuracy: Any) -> Any:
-    return -np.log10(np.maximum(1.001 - accuracy, 1e-6))
 
 
 def _reliability(axes: Axes, results: Mapping[str, Results], looks: _Looks) -> None:
@@ -121,8 +107,7 @@ def confusion_matrix(labels: Ints, predicted: Ints, title: str) -> Figure:
 
     labels, predicted: (n,).
     """
-    with figure(6, 6) as drawn:
-        drawn.set_layout_engine("constrained")
+    with figure(6, 6, layout="constrained") as drawn:
         axes = drawn.subplots()
         ConfusionMatrixDisplay.from_predictions(
             labels, predicted, ax=axes, colorbar=False, cmap="Blues", im_kw={"norm": "symlog"}
@@ -137,8 +122,7 @@ def reliability(table: pd.DataFrame, title: str) -> Figure:
 
     table: ``metrics.reliability``'s, of one run.
     """
-    with figure(6, 6) as drawn:
-        drawn.set_layout_engine("constrained")
+    with figure(6, 6, layout="constrained") as drawn:
         above, below = drawn.subplots(2, height_ratios=[3, 1], sharex=True)
         above.plot([0, 1], [0, 1], color="#777777", ls="--", lw=1, label="perfectly calibrated")
         above.plot(table["confidence"], table["accuracy"], marker="o")

@@ -14,10 +14,7 @@ def columns_of(score: str) -> list[str]:
 
 def number(value: float, decimals: int) -> str:
     """``−1,234.50``: a minus sign, thousands apart, and no negative zero."""
-    text = f"{value:,.{decimals}f}"
-    if not text.strip("-0.,"):
-        text = text.removeprefix("-")
-    return text.replace("-", "−")
+    return f"{value:z,.{decimals}f}".replace("-", "−")
 
 
 def interval(
@@ -32,12 +29,18 @@ def interval(
         return "–"
     if decimals is None:
         decimals = 2 if np.nanmax(np.abs([mean, low, high] if like is None else like)) >= 0.1 else 4
-    return f"{number(mean, decimals)} ({number(low, decimals)} to {number(high, decimals)})"
+    return "{} ({} to {})".format(*(number(value, decimals) for value in (mean, low, high)))
 
 
 def interval_of(row: Mapping[Any, Any] | pd.Series, score: str) -> str:
     """The `interval` of a score in a row of a leaderboard."""
     return interval(*(row[column] for column in columns_of(score)))
+
+
+def percents(summary: Mapping[str, Any]) -> str:
+    """``98.7 (98.0 to 99.2) %``: a share and its interval."""
+    shares = (100 * summary[end] for end in ("mean", "ci_low", "ci_high"))
+    return f"{interval(*shares, decimals=1)} %"
 
 
 def mean_and_sd(summary: Mapping[str, Any]) -> str:

@@ -13,8 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from glassnets.attribution.scores import HEADLINE, SCORES, Score
-from glassnets.attribution.verdicts import passing
+from glassnets.attribution.scores import SCORES, Score
 from glassnets.errors import GlassnetsError
 from glassnets.report.drawing import COLOURS, GREY, WARNING, figure, margins
 from glassnets.report.formats import columns_of, interval
@@ -34,8 +33,7 @@ def marks(leaderboard: pd.DataFrame) -> dict[str, str]:
 
 def reasons(leaderboard: pd.DataFrame) -> dict[str, str]:
     """The marks of each method that does not pass, controls left out."""
-    fails = leaderboard[~leaderboard["passes"] & ~leaderboard["control"]]
-    return marks(fails)
+    return marks(leaderboard[~leaderboard["passes"] & ~leaderboard["control"]])
 
 
 def measured(leaderboard: pd.DataFrame) -> dict[str, Score]:
@@ -50,21 +48,6 @@ def measured(leaderboard: pd.DataFrame) -> dict[str, Score]:
 # What leaderboards let one conclude
 
 
-def above_controls(leaderboard: pd.DataFrame, score: str) -> list[str]:
-    """The methods whose interval of a score (higher is better) lies above every control's."""
-    control = leaderboard["control"]
-    above = leaderboard[f"{score}_ci_low"] > leaderboard.loc[control, f"{score}_ci_high"].max()
-    methods: list[str] = leaderboard.loc[above & ~control, "method"].tolist()
-    return methods
-
-
-def rivals(leaderboard: pd.DataFrame) -> list[str]:
-    """The methods that pass and whose interval of `HEADLINE` overlaps the best one's."""
-    top, *others = passing(leaderboard).to_dict("records")
-    low = top[f"{HEADLINE}_ci_low"]
-    return [row["method"] for row in others if row[f"{HEADLINE}_ci_high"] >= low]
-
-
 class Shared(NamedTuple):
     """A method that every family has, and the families in which it passes."""
 
@@ -75,30 +58,21 @@ class Shared(NamedTuple):
 def best_shared(leaderboards: Mapping[str, pd.DataFrame]) -> Shared | None:
     """Of the methods that every family has, the one that passes in most families, then of the
     best mean rank. None where no method is shared."""
-    methods = pd.concat(
-        [board[~board["control"]].assign(family=family) for family, board in leaderboards.items()]
-    )
-    each = methods.groupby("method").agg(
-        families=("family", "size"), passes=("passes", "sum"), rank=("rank", "mean")
-    )
-    shared = each[each["families"] == len(leaderboards)].reset_index()
+    methods = pd.concat(leaderboards.values()).query("not control").groupby("method")
+    shared = methods.agg({"passes": "sum", "rank": "mean"})[methods.size() == len(leaderboards)]
     if shared.empty:
         return None
     order = shared.sort_values(["passes", "rank", "method"], ascending=[False, True, True])
-    method: str = order["method"].iloc[0]
+    method: str = order.index[0]
     return Shared(method, [f for f, board in leaderboards.items() if method not in reasons(board)])
 
 
 def by_rank(leaderboards: Mapping[str, pd.DataFrame]) -> list[str]:
     """Every method of any family, by mean rank, the controls last."""
-    each = (
-        pd.concat(leaderboards.values())
-        .groupby("method")
-        .agg(control=("control", "any"), rank=("rank", "mean"))
-    )
-    order = each.reset_index().sort_values(["control", "rank", "method"])
-    methods: list[str] = order["method"].tolist()
-    return methods
+    methods = pd.concat(leaderboards.values()).groupby("method")
+    each = methods.agg({"control": "any", "rank": "mean"})
+    order: list[str] = each.sort_values(["control", "rank", "method"]).index.tolist()
+    return order
 
 
 # In words
@@ -115,6 +89,10 @@ class Verdict:
     text: str
     doubtful: bool
     scores: tuple[tuple[str, str], ...] = ()
+
+    def as_data(self) -> dict[str, Any]:
+        """``verdict``, the text; ``doubtful``; ``scores``."""
+        return {"verdict": self.text, "doubtful": self.doubtful, "scores": self.scores}
 
 
 def verdict(leaderboard: pd.DataFrame | None, method: str, control: bool, command: str) -> Verdict:
@@ -133,13 +111,15 @@ def verdict(leaderboard: pd.DataFrame | None, method: str, control: bool, comman
             for name, score in measured(leaderboard).items()
             if (text := interval(*row[columns_of(name)], like=leaderboard[columns_of(name)])) != "–"
         )
-        if control:
-            return Verdict(_CONTROL, doubtful=True, scores=scores)
         why = marks(leaderboard)[method]
-        if row["passes"]:
+        if control:
+            text = _CONTROL
+        elif row["passes"]:
             rank = f"{row['rank']:.0f} of {leaderboard['rank'].count()}"
-            return Verdict(f"passes, rank {rank}{f'; but {why}' if why else ''}", False, scores)
-        return Verdict(f"does not pass{f': {why}' if why else ''}", True, scores)
+            text = f"passes, rank {rank}{f'; but {why}' if why else ''}"
+        else:
+            text = f"does not pass{f': {why}' if why else ''}"
+        return Verdict(text, doubtful=bool(control or not row["passes"]), scores=scores)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise GlassnetsError(
             f"expected a leaderboard of methods, got another table ({error}); `{command}` writes it"
@@ -180,9 +160,8 @@ def chart(leaderboard: pd.DataFrame, title: str) -> Figure:
         columns = drawn.subplots(1, len(scores), squeeze=False, gridspec_kw=grid)[0]
         for axes, (name, score) in zip(columns, scores.items(), strict=True):
             _dots(axes, leaderboard, name, score)
-        why, names = reasons(leaderboard), titles(leaderboard)
-        for place, method in enumerate(leaderboard["method"]):
-            name_method(columns[0], place, names[method], why.get(method))
+        for place, named in enumerate(names(leaderboard).values()):
+            name_method(columns[0], place, *named)
         drawn.legend(
             handles=[
                 Line2D([], [], ls="", marker="o", color=_PASSES, label="passes"),
@@ -219,17 +198,20 @@ def _dots(axes: Axes, leaderboard: pd.DataFrame, name: str, score: Score) -> Non
     axes.grid(visible=False, axis="x")
 
 
-def titles(leaderboard: pd.DataFrame) -> dict[str, str]:
-    """Every method's name as pictures have it, which says of a control that it is one."""
-    return {
-        method: method.replace("_", " ") + (" (control)" if control else "")
-        for method, control in zip(leaderboard["method"], leaderboard["control"], strict=True)
-    }
+def names(leaderboard: pd.DataFrame) -> dict[str, tuple[str, str | None]]:
+    """Every method's name as pictures have it, which says of a control that it is one; and of one
+    that does not pass ``✗`` and the first reason, with … where there are more."""
+    named: dict[str, tuple[str, str | None]] = {}
+    why = reasons(leaderboard)
+    for method, control in zip(leaderboard["method"], leaderboard["control"], strict=True):
+        title = method.replace("_", " ") + (" (control)" if control else "")
+        first, more, _ = why.get(method, "").partition("; ")
+        named[method] = title, f"✗ {first}{' …' if more else ''}" if method in why else None
+    return named
 
 
 def name_method(axes: Axes, y: float, title: str, why: str | None) -> None:
-    """Writes a method's name left of the axes at y, in data; of one that does not pass in grey,
-    with the first reason under it."""
+    """Writes one of `names` left of the axes at y, in data, the reason under the name."""
     place: dict[str, Any] = {
         "xy": (0, y),
         "xycoords": axes.get_yaxis_transform(),
@@ -237,17 +219,9 @@ def name_method(axes: Axes, y: float, title: str, why: str | None) -> None:
         "ha": "right",
         "va": "center",
     }
-    if why is None:
-        axes.annotate(title, xytext=(-6, 0), **place)
-    else:
-        axes.annotate(title, xytext=(-6, 5), color=GREY, **place)
-        axes.annotate(first_reason(why), xytext=(-6, -6), color=WARNING, fontsize=7.5, **place)
-
-
-def first_reason(why: str) -> str:
-    """``✗`` and the first of the marks, and that there are more where there are."""
-    first, *more = why.split("; ")
-    return f"✗ {first}{' …' if more else ''}"
+    axes.annotate(title, xytext=(-6, 5 if why else 0), color=GREY if why else "black", **place)
+    if why:
+        axes.annotate(why, xytext=(-6, -6), color=WARNING, fontsize=7.5, **place)
 
 
 def curves(table: pd.DataFrame, reference: str, leaderboard: pd.DataFrame, title: str) -> Figure:
@@ -257,11 +231,10 @@ def curves(table: pd.DataFrame, reference: str, leaderboard: pd.DataFrame, title
     (green of a method that passes, else grey) less the area where it is below (orange).
     """
     of_reference = table[table["reference"] == reference]
-    methods = [m for m in leaderboard["method"] if m in set(of_reference["method"])]
-    why, names = reasons(leaderboard), titles(leaderboard)
-    passes = set(passing(leaderboard)["method"])
+    methods = leaderboard[leaderboard["method"].isin(of_reference["method"])]
     columns = min(5, len(methods))
     rows = math.ceil(len(methods) / columns)
+    named = names(leaderboard)
     with figure(0.6 + 2.4 * columns, 0.8 + 2.1 * rows, dpi=100) as drawn:
         drawn.suptitle(title, x=0.01, y=0.99, ha="left", weight="bold")
         place = margins(drawn, left=0.8, right=0.1, top=0.9, bottom=0.65)
@@ -269,11 +242,15 @@ def curves(table: pd.DataFrame, reference: str, leaderboard: pd.DataFrame, title
         grid = drawn.subplots(rows, columns, squeeze=False, gridspec_kw=place)
         for axes in grid.flat[len(methods) :]:
             axes.remove()
-        for axes, method in zip(grid.flat, methods, strict=False):
-            points = of_reference[of_reference["method"] == method]
-            _two_curves(axes, points, gain=COLOURS[2] if method in passes else GREY)
+        for axes, row in zip(grid.flat, methods.to_dict("records"), strict=False):
+            points = of_reference[of_reference["method"] == row["method"]]
+            _two_curves(axes, points, gain=COLOURS[2] if row["passes"] else GREY)
             axes.tick_params(labelsize=8, labelleft=axes in list(grid[:, 0]))
-            _head(axes, names[method], why.get(method))
+            name, why = named[row["method"]]
+            axes.set_title(name, size=9, color=GREY if why else "black", pad=14 if why else None)
+            if why:
+                above: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
+                axes.annotate(why, (0, 1), (0, 4), color=WARNING, fontsize=7.5, **above)
         text = "share of the pixels removed (deletion) or put back (insertion), highest first"
         drawn.text(0.5, 0.15 / drawn.get_figheight(), text, ha="center", size=9)
         grid[0, 0].set_ylabel("probability of the predicted class", size=8)
@@ -291,12 +268,3 @@ def _two_curves(axes: Axes, points: pd.DataFrame, gain: str) -> None:
     axes.plot(fraction, insertion, color=COLOURS[0], lw=1.8, label="insertion")
     axes.plot(fraction, deletion, color=COLOURS[1], lw=1.8, ls="--", label="deletion")
     axes.set(ylim=(-0.03, 1.03), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
-
-
-def _head(axes: Axes, title: str, why: str | None) -> None:
-    if why is None:
-        axes.set_title(title, size=9)
-    else:
-        axes.set_title(title, size=9, color=GREY, pad=14)
-        place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
-        axes.annotate(first_reason(why), (0, 1), (0, 4), color=WARNING, fontsize=7.5, **place)

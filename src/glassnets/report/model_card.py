@@ -17,15 +17,6 @@ from glassnets.report.formats import interval, listed, number
 from glassnets.report.rendering import render
 from glassnets.report.results import Metrics, Results, Setting
 
-# Whose images they are, and on what terms.
-DATA = {
-    "digits": "Optical Recognition of Handwritten Digits (Alpaydin & Kaynak 1998, UCI Machine "
-    "Learning Repository, CC BY 4.0), as scikit-learn ships its test part: 13 writers, 8×8 pixels",
-    "mnist": "MNIST (LeCun, Cortes & Burges 1998; CC BY-SA 3.0), as OpenML's `mnist_784` version "
-    "1: about 500 writers, employees of the US Census Bureau and pupils, 28×28 pixels",
-    "planted": "made here of another dataset's images, on which patterns of known place stand "
-    "(`src/glassnets/data/sources/planted.py`)",
-}
 MAX_FAILURES = 8  # pictures
 _CONFUSIONS = 5
 
@@ -67,7 +58,8 @@ def card(
     address of the figure of `failures_figure`, as seen from the card.
     """
     board = results.leaderboard
-    wrong, confusions = _confusions(results.confusion_matrix)
+    wrong = results.confusion_matrix.query("label != prediction and count > 0")
+    most = wrong.sort_values(["count", "label", "prediction"], ascending=[False, True, True])
     return render(
         "model-card.md",
         family=family,
@@ -77,14 +69,13 @@ def card(
         shape=failures.images.shape[1:],
         metrics=_metrics(results.metrics, setting),
         classes=_classes(results.classes, setting),
-        wrong=wrong,
-        confusions=confusions,
+        wrong=wrong["count"].sum(),
+        confusions=[f"{a} predicted as {b} ({n})" for a, b, n in most.head(_CONFUSIONS).to_numpy()],
         failures=failures,
         picture=picture,
         conclusion=verdicts.conclusion(family, board),
         passing=passing(board)["method"].tolist(),
         failing=leaderboards.reasons(board),
-        data=DATA.get(setting.dataset, setting.dataset),
         run=run,
     )
 
@@ -97,19 +88,18 @@ def failures_figure(failures: Failures) -> bytes:
         grid = drawn.subplots(1, columns, squeeze=False, gridspec_kw=place)[0]
         for axes in grid:
             axes.set_axis_off()
-        for axes, image, label, predicted in zip(
-            grid, failures.images, failures.labels, failures.predictions, strict=False
-        ):
+        displayed = zip(failures.images, failures.labels, failures.predictions, strict=True)
+        for axes, (image, label, predicted) in zip(grid, displayed, strict=False):
             axes.imshow(image, cmap="gray", vmin=0, vmax=255)
-            title = f"label {label}\npredicted {listed(predicted)}"
-            axes.set_title(title, fontsize=9, weight="normal")
+            text = f"label {label}\npredicted {listed(predicted)}"
+            axes.set_title(text, fontsize=9, weight="normal")
         if not failures.total:
             drawn.text(0.5, 0.5, "no test image", ha="center", va="center")
     return drawing.png(drawn)
 
 
 def _metrics(metrics: Metrics, setting: Setting) -> pd.DataFrame:
-    rows = [
+    return pd.DataFrame(
         {
             "metric": name.replace("_", " "),
             "mean": number(summary["mean"], 4),
@@ -119,8 +109,7 @@ def _metrics(metrics: Metrics, setting: Setting) -> pd.DataFrame:
         }
         for name, summary in metrics.items()
         if name != "parameters"
-    ]
-    return pd.DataFrame(rows)
+    )
 
 
 def _classes(classes: pd.DataFrame, setting: Setting) -> pd.DataFrame:
@@ -138,13 +127,3 @@ def _classes(classes: pd.DataFrame, setting: Setting) -> pd.DataFrame:
             "F1 %": [number(100 * f, 2) for f in classes["f1"]],
         }
     )
-
-
-def _confusions(matrix: pd.DataFrame) -> tuple[int, list[str]]:
-    """How many predictions on the test part are wrong, and the most frequent confusions."""
-    wrong = matrix[(matrix["label"] != matrix["prediction"]) & (matrix["count"] > 0)]
-    most = wrong.sort_values(["count", "label", "prediction"], ascending=[False, True, True])
-    return int(wrong["count"].sum()), [
-        f"{row['label']} predicted as {row['prediction']} ({row['count']})"
-        for row in most.head(_CONFUSIONS).to_dict("records")
-    ]

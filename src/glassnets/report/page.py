@@ -28,9 +28,6 @@ def page(
     results were made, text by heading. params: the parameters that all depends on, as YAML.
     """
     boards = {family: each.leaderboard for family, each in results.items()}
-    scores = [HEADLINE]
-    if any("relevance_mass" in board for board in boards.values()):
-        scores.append("relevance_mass")
     conclusions = comparison.conclusions(table, tests, setting)
     families = table["family"].tolist()
     return render(
@@ -45,18 +42,18 @@ def page(
         leaderboards={f: leaderboards.readable(board) for f, board in boards.items()},
         reasons={f: leaderboards.reasons(board) for f, board in boards.items()},
         scores=SCORES,
-        localized=len(scores) > 1,
+        localized=any("relevance_mass" in board for board in boards.values()),
         kinds=KINDS,
         run=run,
         params=params,
-        charts=_script(_charts(setting, results, table, scores)),
+        charts=_script(_charts(setting, results, table)),
         explorer=_script(explorer(results)),
         vega=Markup(vega.script(vega.ALTAIR)),
     )
 
 
 def _charts(
-    setting: Setting, results: Mapping[str, Results], table: pd.DataFrame, scores: list[str]
+    setting: Setting, results: Mapping[str, Results], table: pd.DataFrame
 ) -> dict[str, charts.Spec]:
     histories = {family: each.history for family, each in results.items()}
     by_seed = {family: each.metrics["accuracy"]["by_seed"] for family, each in results.items()}
@@ -68,7 +65,7 @@ def _charts(
     }
     for family, each in results.items():
         specs[f"confusions-{family}"] = charts.confusions(each.confusion_matrix)
-        for score in scores:
+        for score in (HEADLINE, "relevance_mass"):
             if score in each.leaderboard:
                 specs[f"{score}-{family}"] = charts.leaderboard(each.leaderboard, score)
     return specs

@@ -1,5 +1,6 @@
 """Pages from the templates in templates/, by one Jinja environment."""
 
+import math
 from typing import Any
 
 import jinja2
@@ -26,8 +27,11 @@ ENVIRONMENT.filters |= {
     "table": laid_out,
     "count": "{:,}".format,
     "listed": formats.listed,
+    "number": formats.number,
+    "percents": formats.percents,
     "plural": formats.plural,
 }
+ENVIRONMENT.tests["nan"] = math.isnan
 
 
 def render(template: str, **values: Any) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NotRequired, TypedDict
+from typing import Any
 
 import pandas as pd
 
@@ -10,41 +10,7 @@ from glassnets.config.schema import Dataset
 from glassnets.data import Arrays
 from glassnets.report import formats
 
-
-class Interval(TypedDict):
-    """A mean over images and seeds with its interval."""
-
-    mean: float
-    ci_low: float
-    ci_high: float
-
-
-class Summary(Interval):
-    """Of a metric: see `bootstrap.summary`."""
-
-    sd: float
-    by_seed: list[float]
-
-
-Metrics = Mapping[str, Summary]  # a cell's metrics.json
-
-
-class Intervention(TypedDict):
-    """Shares of predictions that follow the planted cue: see `localization.intervention`."""
-
-    cue_changed: Interval
-    rest_changed: Interval
-    withheld_seeds: list[int]
-
-
-class Verdicts(TypedDict):
-    """A cell's verdicts.json."""
-
-    methods: int
-    passing: int
-    kendall_tau: dict[str, float | None]  # see `verdicts.stability`
-    memorised: dict[str, float]  # accuracy on shuffled labels, by seed
-    intervention: NotRequired[Intervention]
+Metrics = Mapping[str, Mapping[str, Any]]  # a cell's metrics.json: by metric, `bootstrap.summary`
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +19,9 @@ class Results:
 
     attributions: ``index``, ``labels`` (n,), ``images`` uint8 (n, h, w), ``seeds`` (s,),
     ``predictions`` (s, n), where it is known ``evidence`` bool (n, h, w), and under the name of
-    each method its attributions float32 (s, n, h, w).
+    each method its attributions float32 (s, n, h, w). verdicts: ``kendall_tau``, see
+    `verdicts.stability`, and where evidence was planted ``intervention``: ``withheld_seeds``, and
+    ``cue_changed`` and ``rest_changed`` of `localization.intervention`, each with its interval.
     """
 
     metrics: Metrics
@@ -64,7 +32,7 @@ class Results:
     classes: pd.DataFrame  # class, support, precision, recall, f1
     attributions: Arrays
     leaderboard: pd.DataFrame  # see `leaderboards`
-    verdicts: Verdicts
+    verdicts: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """``python -m glassnets.apps.board``: the drawing board, on this machine alone."""
 
 import io
+import os
 import socket
 from typing import Annotated
 
@@ -21,8 +22,13 @@ from glassnets.pipeline import artefacts, trained
 HOST = "127.0.0.1"
 
 
-def serve(dataset: str, seed: int | None, port: int) -> None:
-    """Loads the dataset's networks and serves the board until it is interrupted."""
+@in_one_line("other programs closed")
+def command(
+    dataset: Annotated[str, typer.Option(help="Whose networks: mnist or digits.")] = "mnist",
+    seed: Annotated[int | None, typer.Option(help="Which networks. Default: the first.")] = None,
+    port: Annotated[int, typer.Option(help="Where to listen.", min=0, max=65535)] = 8000,
+) -> None:
+    """Serves the drawing board on this machine alone, until it is interrupted."""
     params = config.load(artefacts.params_file())
     data = params.dataset(dataset)
     if dataset not in picture.LAYOUTS:
@@ -47,38 +53,24 @@ def serve(dataset: str, seed: int | None, port: int) -> None:
 
 
 def _listening(port: int) -> socket.socket:
-    """A socket of this machine alone; port 0 takes one that is free."""
-    sock = socket.socket()
+    """A socket of this machine alone, on which requests wait until the server has started; port 0
+    takes one that is free."""
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((HOST, port))
-        sock.listen()  # requests that come before the server has started wait
+        return socket.create_server((HOST, port))
     except OSError as error:
-        sock.close()
         raise ParameterError(
-            f"--port: expected one that is free, got {port} ({error.strerror}): name another"
+            f"--port: expected one that is free, got {port} ({os.strerror(error.errno or 0)}): "
+            "name another"
         ) from error
-    return sock
 
 
 def _warm_up(board: Board) -> None:
     """Compiles every method's computation, which the first requests would wait for otherwise."""
-    stroke = np.zeros((280, 280), np.uint8)
-    stroke[60:220, 130:150] = 255
+    stroke = np.pad(np.full((160, 20), 255, np.uint8), ((60, 60), (130, 130)))
     file = io.BytesIO()
     Image.fromarray(stroke).save(file, format="png")
     for method in tqdm(board.methods, desc="warming up", unit="method", disable=None):
         board.predictions(file.getvalue(), method, drawn=True)
-
-
-def command(
-    dataset: Annotated[str, typer.Option(help="Whose networks: mnist or digits.")] = "mnist",
-    seed: Annotated[int | None, typer.Option(help="Which networks. Default: the first.")] = None,
-    port: Annotated[int, typer.Option(help="Where to listen.", min=0, max=65535)] = 8000,
-) -> None:
-    """Serves the drawing board on this machine alone, until it is interrupted."""
-    with in_one_line("other programs closed"):
-        serve(dataset, seed, port)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,18 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from glassnets.apps import picture
 from glassnets.apps.board.board import Board
 from glassnets.errors import GlassnetsError
+from glassnets.report import rendering
 
 # The page may run its own scripts and request from this server, nothing else.
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_LOADERS = [
+    jinja2.PackageLoader("glassnets.apps.board", "."),
+    jinja2.PackageLoader("glassnets.report"),
+]
+_ENVIRONMENT = rendering.ENVIRONMENT.overlay(loader=jinja2.ChoiceLoader(_LOADERS))
 
 
 def app(board: Board) -> FastAPI:
@@ -23,7 +29,8 @@ def app(board: Board) -> FastAPI:
     built = FastAPI(title="glassnets", docs_url=None, redoc_url=None, openapi_url=None)
     # Against DNS rebinding: another site's name that resolves to this machine.
     built.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
-    page = _page(board)
+    values = {"methods": board.methods, "networks": board.networks, "max_bytes": picture.MAX_BYTES}
+    page = _ENVIRONMENT.get_template("board.html").render(values)
 
     @built.get("/")
     def index() -> Response:
@@ -49,16 +56,3 @@ def app(board: Board) -> FastAPI:
 
 def _refusal(status: int, detail: str) -> Response:
     return JSONResponse({"detail": detail}, status)
-
-
-def _page(board: Board) -> str:
-    folders = {"glassnets.apps.board": ".", "glassnets.report": "templates"}
-    loaders = [jinja2.PackageLoader(*place) for place in folders.items()]
-    environment = jinja2.Environment(
-        loader=jinja2.ChoiceLoader(loaders), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    return environment.get_template("board.html").render(
-        methods=board.methods,
-        networks=board.networks,
-        max_bytes=picture.MAX_BYTES,
-    )

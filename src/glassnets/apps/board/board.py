@@ -12,6 +12,7 @@ from glassnets.apps import picture
 from glassnets.attribution import methods
 from glassnets.pipeline.trained import Trained
 from glassnets.report import explorer, leaderboards
+from glassnets.report.leaderboards import Verdict
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +32,8 @@ class Board:
 
     def predictions(self, content: bytes, method: str, drawn: bool) -> dict[str, Any]:
         """``image``, the networks' input (a PNG as data URI); ``steps``, in words, from the picture
-        to it; and ``networks``: of each its family, seed, predicted class, probabilities, and the
-        attribution (a PNG as data URI; None where the method is not defined for it) with the
-        verdict on the method, whether it is doubtful, and its scores (heading, value).
+        to it; ``networks``: of each its family, seed, predicted class, probabilities, attribution
+        (a PNG as data URI; None where the method is not defined for it) and `Verdict.as_data`.
 
         content: the bytes of a picture file. drawn: whether it was drawn on this board, light on
         dark. Raises GlassnetsError for a picture that cannot be read, ParameterError for an unknown
@@ -45,31 +45,24 @@ class Board:
         image = picture.fit(content, name, first.dataset, first.network.image_shape, invert)
         with self._one_at_a_time:
             networks = [_prediction(n, image.pixels[np.newaxis], method) for n in self.networks]
-        displayed = explorer.data_uri(Image.fromarray(image.pixels))
-        return {"image": displayed, "steps": list(image.steps), "networks": networks}
+        uri = explorer.data_uri(Image.fromarray(image.pixels))
+        return {"image": uri, "steps": image.steps, "networks": networks}
 
 
 def _prediction(network: Trained, images: picture.Bytes, method: str) -> dict[str, Any]:
     """Of one image (1, h, w): see `Board.predictions`."""
     probabilities = network.probabilities(images)[0]
     predicted = int(probabilities.argmax())
-    prediction = {
+    if lack := network.lacks(method):
+        attribution = None
+        verdict = Verdict(f"not defined for this family: it needs {lack}", doubtful=False)
+    else:
+        attribution = explorer.heat(network.attribute(method, images, np.array([predicted])))
+        verdict = network.verdict(method)
+    return {
         "family": network.family,
         "seed": network.seed,
         "predicted": predicted,
         "probabilities": probabilities.tolist(),
-    }
-    if lack := network.lacks(method):
-        return prediction | {
-            "attribution": None,
-            "verdict": f"not defined for this family: it needs {lack}",
-            "doubtful": False,
-            "scores": [],
-        }
-    verdict = network.verdict(method)
-    return prediction | {
-        "attribution": explorer.heat(network.attribute(method, images, np.array([predicted]))),
-        "verdict": verdict.text,
-        "doubtful": verdict.doubtful,
-        "scores": [list(score) for score in verdict.scores],
-    }
+        "attribution": attribution,
+    } | verdict.as_data()
