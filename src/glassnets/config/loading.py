@@ -7,21 +7,24 @@ from the dataset's, then from ``defaults.training``; of its ``network`` from
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any, cast, get_args
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from glassnets import registry
-from glassnets.config.schema import NETWORK, PRESET, Dataset, Params
+from glassnets.config.schema import Network, Params
 from glassnets.errors import ParameterError
 
 DEFAULTS = "defaults"
 _SHARED = ("runtime", "evaluation")  # groups that are no dataset's
+_GROUPS = ("training", "sample", "memorise", "attribution", "verdict")  # of defaults, and families
 
 Location = list[str | int]
 
@@ -50,34 +53,57 @@ def load(path: Path) -> Params:
         raise ParameterError(
             f"{path.name}: expected plain keys and values, got: {_message(error)}"
         ) from error
-    for key, problem in _problems(params):
-        raise ParameterError(f"{path.name}: {key}.{problem}")
+    for problem in _problems(params):
+        raise ParameterError(f"{path.name}: {problem}")
     return params
 
 
+def check_known(what: str, names: Iterable[str], known: Iterable[str]) -> None:
+    """Raises ParameterError, which begins with `what`, for the first name that is not known."""
+    for name in names:
+        if name not in known:
+            raise ParameterError(f"{what}: expected one of {', '.join(known)}, got {name!r}")
+
+
 def with_defaults(raw: Any) -> Any:
-    """The content of params.yaml with its defaults in every group that leaves a key out."""
+    """The content of params.yaml with its defaults in every group that leaves a key out, and the
+    networks of presets in the place of their names."""
     if not isinstance(raw, Mapping):
         return raw
+    families = registry.names(registry.FAMILIES)
+    _check_groups(raw, [DEFAULTS])
     defaults = raw.get(DEFAULTS, {})
-    if not isinstance(defaults, Mapping):
-        got = _printable(defaults)
-        raise ParameterError(f"params.yaml: {DEFAULTS}: expected a group of keys, got {got}")
-    whole = {}
-    for name, group in raw.items():
-        if name == DEFAULTS:
-            continue
+    _check_groups(defaults, [*_GROUPS, *families], f"{DEFAULTS}.")
+    whole = {name: group for name, group in raw.items() if name != DEFAULTS}
+    for name, group in whole.items():
         if name in _SHARED or not isinstance(group, Mapping):
-            whole[name] = group
             continue
-        families = registry.names(registry.FAMILIES)
+        _check_groups(group, ["training"], f"{name}.")
         absent = {family for family in families if family not in group}
-        whole[name] = _merged({k: v for k, v in defaults.items() if k not in absent}, group)
-        training = {"training": whole[name].pop("training", {})}
+        merged = _merged({k: v for k, v in defaults.items() if k not in absent}, group)
+        training = {"training": merged.pop("training", {})}
         for family in families:
-            if isinstance(cell := whole[name].get(family), Mapping):
-                whole[name][family] = _merged(training, cell)
+            if isinstance(cell := merged.get(family), Mapping):
+                cell = merged[family] = _merged(training, cell)
+                preset = cell.get("network")
+                if isinstance(preset, str) and preset in _presets(family):
+                    cell["network"] = _presets(family)[preset].model_dump(mode="json")
+        whole[name] = merged
     return whole
+
+
+def _presets(family: str) -> dict[str, Network]:
+    presets: dict[str, Network] = registry.member(registry.FAMILIES, family).PRESETS
+    return presets
+
+
+def _check_groups(content: Mapping[Any, Any], names: Iterable[str], place: str = "") -> None:
+    """Refuses what stands in the place of one of these groups, which merging would drop."""
+    for name in names:
+        if not isinstance(got := content.get(name, {}), Mapping):
+            raise ParameterError(
+                f"params.yaml: {place}{name}: expected a group of keys, got {_printable(got)}"
+            )
 
 
 def _merged(defaults: Mapping[Any, Any], own: Mapping[Any, Any]) -> dict[Any, Any]:
@@ -89,28 +115,22 @@ def _merged(defaults: Mapping[Any, Any], own: Mapping[Any, Any]) -> dict[Any, An
     return merged
 
 
-def _problems(params: Params) -> list[tuple[str, str]]:
-    """What no single value shows: (key of the group, what is wrong in it)."""
-    each: list[tuple[str, str | None]] = []
-    for dataset_name in params.datasets:
-        dataset = params.dataset(dataset_name)
-        each.append((dataset_name, dataset.problem()))
-        each.append((f"{dataset_name}.planting", _source_problem(params, dataset)))
-        for name in dataset.families:
-            cell = dataset.family(name)
-            key = f"{dataset_name}.{name}"
-            each.append((f"{key}.training", cell.training.problem()))
-            each.append((f"{key}.network", cell.network.problem(dataset.image_shape)))
-    return [(key, problem) for key, problem in each if problem is not None]
-
-
-def _source_problem(params: Params, dataset: Dataset) -> str | None:
-    if dataset.planting is None:
-        return None
-    known = [name for name in params.datasets if params.dataset(name).planting is None]
-    if dataset.planting.source in known:
-        return None
-    return f"source: expected one of {', '.join(known)}, got {_printable(dataset.planting.source)}"
+def _problems(params: Params) -> Iterator[str]:
+    """What no single value shows, each with the key of its group."""
+    datasets = {name: params.dataset(name) for name in params.datasets}
+    sources = [name for name, dataset in datasets.items() if dataset.planting is None]
+    for name, dataset in datasets.items():
+        problems = {name: dataset.problem()}
+        if dataset.planting is not None and (source := dataset.planting.source) not in sources:
+            known = ", ".join(sources)
+            problems[f"{name}.planting"] = (
+                f"source: expected one of {known}, got {_printable(source)}"
+            )
+        for family in dataset.families:
+            cell = dataset.family(family)
+            problems[f"{name}.{family}.training"] = cell.training.problem()
+            problems[f"{name}.{family}.network"] = cell.network.problem(dataset.image_shape)
+        yield from (f"{key}.{problem}" for key, problem in problems.items() if problem)
 
 
 # pydantic's types of complaint in the words of someone who writes YAML; the others are so already.
@@ -138,15 +158,22 @@ def _first(error: ValidationError, schema: type[BaseModel], raw: Any) -> str:
     problems = error.errors(include_url=False)
     # A misspelt key is missing too: report the one that stands there.
     problem = min(problems, key=lambda each: each["type"] != "extra_forbidden")
-    loc = [step for step in problem["loc"] if step not in (NETWORK, PRESET)]
+    loc = [*problem["loc"]]
     key = ".".join(_printable(step).strip('"') for step in _as_written(raw, loc)) or "the file"
     if problem["type"] == "extra_forbidden":
         known = sorted({*_group(schema, loc[:-1]).model_fields, *([DEFAULTS] * (len(loc) == 1))})
         close = difflib.get_close_matches(str(loc[-1]), known, n=1)
         hint = f" (did you mean '{close[0]}'?)" if close else ""
         return f"{key}: expected one of {', '.join(known)}, got an unknown key{hint}"
+    message = problem["msg"].removeprefix("Input should be ")
+    expected = _EXPECTED.get(problem["type"], message).format(**problem.get("ctx", {}))
+    if loc and isinstance(name := loc[-1], str):  # neither the file nor an item of a list
+        annotation = _group(schema, loc[:-1]).model_fields[name].annotation
+        expected += " or null" if type(None) in get_args(annotation) else ""
+    if problem["type"] == "model_type" and loc[-1:] == ["network"]:
+        expected += f" or a preset: {', '.join(_presets(str(loc[-2])))}"
     came = "nothing" if problem["type"] == "missing" else _printable(problem["input"])
-    return f"{key}: expected {_expected(problem)}{_or_null(schema, loc)}, got {came}"
+    return f"{key}: expected {expected}, got {came}"
 
 
 def _as_written(raw: Any, loc: Location) -> Location:
@@ -155,49 +182,27 @@ def _as_written(raw: Any, loc: Location) -> Location:
         return loc
     dataset, *rest = loc
     shared = rest[1:] if rest[1:2] == ["training"] else rest
-    places = [loc, [DEFAULTS, *rest], [dataset, *shared], [DEFAULTS, *shared]]
-    return next((place for place in places if _has(raw, place)), loc)
-
-
-def _has(raw: Any, loc: Location) -> bool:
-    for step in loc:
-        try:
-            raw = raw[step]
-        except (LookupError, TypeError):
-            return False
-    return True
-
-
-def _expected(problem: ErrorDetails) -> str:
-    message = problem["msg"].removeprefix("Input should be ")
-    return _EXPECTED.get(problem["type"], message).format(**problem.get("ctx", {}))
-
-
-def _or_null(schema: type[BaseModel], loc: Location) -> str:
-    if not loc or isinstance(loc[-1], int):  # the file, or an item of a list
-        return ""
-    annotation = _group(schema, loc[:-1]).model_fields[loc[-1]].annotation
-    return " or null" if type(None) in get_args(annotation) else ""
+    for place in (loc, [DEFAULTS, *rest], [dataset, *shared], [DEFAULTS, *shared]):
+        with suppress(LookupError, TypeError):
+            reduce(getitem, place, raw)
+            return place
+    return loc
 
 
 def _group(schema: type[BaseModel], loc: Location) -> type[BaseModel]:
     """The schema of the group of keys at this place."""
     for step in loc:
-        (schema,) = _groups(schema.model_fields[str(step)].annotation)
+        annotation = schema.model_fields[str(step)].annotation
+        parts = (annotation, *get_args(annotation))
+        schema = next(p for p in parts if isinstance(p, type) and issubclass(p, BaseModel))
     return schema
-
-
-def _groups(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [group for part in get_args(annotation) for group in _groups(part)]
 
 
 def _printable(value: Any) -> str:
     """A key or a value as it could stand in the file, printable and not too long."""
-    text = json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False, default=str)
     if not text.isprintable():
-        text = json.dumps(value)
+        text = json.dumps(value, default=str)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
