@@ -37,7 +37,6 @@ class Trained:
 
     def probabilities(self, images: NDArray[Any]) -> NDArray[np.float64]:
         """Predicted probabilities (n, classes) of images uint8 (n, h, w)."""
-
         from glassnets.evaluation.metrics import softmax  # scikit-learn takes a second to load
 
         return softmax(self.network.outputs(images.astype(np.float32)))
@@ -65,28 +64,6 @@ class Trained:
         return leaderboards.verdict(self.leaderboard, method, control, command)
 
 
-def load(
-    data: schema.Dataset,
-    dataset: str,
-    family: str,
-    seed: int,
-    weights: Path,
-    references: NDArray[np.uint8] | None,
-    leaderboard: pd.DataFrame | None,
-) -> Trained:
-    """A network of files. TensorFlow must have been started.
-
-    data, dataset: the dataset's parameters and its name. weights: the file that the network of
-    family and seed was saved in. references: training images (n, h, w), None where no method that
-    draws from them will be called. leaderboard: see `Trained`.
-
-    Raises GlassnetsError where the weights are absent, broken or another network's.
-    """
-    model, activations = networks.load(data, family, weights)
-    network = Explained(model, activations, references)
-    return Trained(dataset, family, seed, network, data.attribution, leaderboard)
-
-
 # Of the project, below `artefacts.root`
 
 
@@ -97,9 +74,17 @@ def of_project(
     seed: int,
     references: NDArray[np.uint8] | None,
 ) -> Trained:
-    """The network that `dvc repro` trained, with the leaderboard that it made; see `load`."""
-    path, board = weights(dataset, family, seed), leaderboard(dataset, family)
-    return load(data, dataset, family, seed, path, references, board)
+    """The network that `dvc repro` trained, with its leaderboard, once TensorFlow is started.
+
+    data, dataset: the dataset's parameters and its name. family, seed: whose network. references:
+    training images (n, h, w), None where no method that draws from them will be called.
+
+    Raises GlassnetsError where the weights are absent, broken or another network's.
+    """
+    model, activations = networks.load(data, family, weights(dataset, family, seed))
+    network = Explained(model, activations, references)
+    board = leaderboard(dataset, family)
+    return Trained(dataset, family, seed, network, data.attribution, board)
 
 
 def seed(data: schema.Dataset, dataset: str, requested: int | None) -> int:

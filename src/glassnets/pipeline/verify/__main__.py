@@ -1,23 +1,22 @@
-"""``python -m glassnets.verify``: every check, a table, and an exit code. 0: all pass; 1: one does
-not; 2: usage error."""
+"""``python -m glassnets.pipeline.verify``: every check, a table, and an exit code. 0: all pass; 1:
+one does not; 2: usage error."""
 
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from enum import StrEnum
 from importlib.metadata import version
+from platform import python_version
 from typing import Annotated
 
 import typer
 from tabulate import tabulate
 
-from glassnets import registry
-from glassnets.errors import GlassnetsError, ParameterError, in_one_line
+from glassnets import config, registry
+from glassnets.errors import GlassnetsError, in_one_line
 from glassnets.pipeline import artefacts
-from glassnets.pipeline.verify import readme
+from glassnets.pipeline.verify import Outcome, readme
 from glassnets.pipeline.verify.environment import environment
 from glassnets.pipeline.verify.freshness import freshness, manifests
-from glassnets.pipeline.verify.outcome import Outcome
 from glassnets.pipeline.verify.processor import processor
 from glassnets.pipeline.verify.rebuild import rebuild
 from glassnets.pipeline.verify.runs import runs
@@ -25,79 +24,59 @@ from glassnets.pipeline.verify.runs import runs
 EMBEDDED = ["digits", "planted"]  # what needs no network
 
 
-class Check(StrEnum):
-    """What can be asked, the quick ones first."""
-
-    ENVIRONMENT = "environment"
-    MANIFESTS = "manifests"
-    FRESHNESS = "freshness"
-    README = "readme"
-    RUNS = "runs"
-    REBUILD = "rebuild"
-
-
+# The quick ones first.
 QUESTIONS = {
-    Check.ENVIRONMENT: "are the packages those that requirements*.txt pin?",
-    Check.MANIFESTS: "do manifests/ say what params.yaml, src/ and requirements.txt say?",
-    Check.FRESHNESS: "do code, parameters and outputs agree with dvc.lock?",
-    Check.README: "do the README's tables say what results/ say?",
-    Check.RUNS: "does MLflow hold just the runs of these inputs?",
-    Check.REBUILD: "does everything rebuild to the same bytes?",
+    "environment": "are the packages those that requirements*.txt pin?",
+    "manifests": "do manifests/ say what params.yaml, src/ and requirements.txt say?",
+    "freshness": "do code, parameters and outputs agree with dvc.lock?",
+    "readme": "do the README's tables say what results/ say?",
+    "runs": "does MLflow hold just the runs of these inputs?",
+    "rebuild": "does everything rebuild to the same bytes?",
 }
 
 
-def verify(checks: list[Check], datasets: list[str] | None, record: bool) -> bool:
-    """Prints what each check found; says whether all pass. datasets: whose runs are looked at, and
-    what is rebuilt; None: the runs of all, and what is EMBEDDED."""
-    asked: dict[Check, Callable[[], Outcome]] = {
-        Check.ENVIRONMENT: environment,
-        Check.MANIFESTS: manifests,
-        Check.FRESHNESS: freshness,
-        Check.README: readme.readme,
-        Check.RUNS: lambda: runs(datasets or registry.names("data.sources")),
-        Check.REBUILD: lambda: rebuild(datasets or EMBEDDED),
+def verify(checks: list[str], datasets: list[str] | None, record: bool) -> bool:
+    """Prints what each check found; says whether all pass.
+
+    checks: of `QUESTIONS`. datasets: whose runs are looked at, and what is rebuilt; None: the runs
+    of all, and what is EMBEDDED.
+    """
+    functions: dict[str, Callable[[], Outcome]] = {
+        "environment": environment,
+        "manifests": manifests,
+        "freshness": freshness,
+        "readme": readme.readme,
+        "runs": lambda: runs(datasets or registry.names(registry.SOURCES)),
+        "rebuild": lambda: rebuild(datasets or EMBEDDED),
     }
-    found = {}
+    rows, faults = [], []
     for check in checks:
         try:
-            found[check] = asked[check]()
-        except GlassnetsError as error:  # the others can still be asked
-            found[check] = Outcome((str(error),), "could not be looked at")
-        for fault in found[check].faults:
+            outcome = functions[check]()
+        except GlassnetsError as error:  # the others can still run
+            outcome = Outcome((str(error),), "could not be looked at")
+        for fault in outcome.faults:
             print(f"{check}: {fault}", file=sys.stderr, flush=True)
-    table = tabulate(
-        [
-            (check, QUESTIONS[check], _verdict(outcome), outcome.said)
-            for check, outcome in found.items()
-        ],
-        headers=("check", "question", "answer", "looked at"),
-        tablefmt="github",
-    )
+        faults += [f"- {check}: {fault}" for fault in outcome.faults]
+        answer = f"NO ({len(outcome.faults)})" if outcome.faults else "yes"
+        rows.append((check, QUESTIONS[check], answer, outcome.message))
+    table = tabulate(rows, ("check", "question", "answer", "looked at"), tablefmt="github")
     print(table)
     if record:
-        _write_record(table, found)
-    return all(outcome.passes for outcome in found.values())
+        _write_record(table, faults)
+    return not faults
 
 
-def _verdict(outcome: Outcome) -> str:
-    return "yes" if outcome.passes else f"NO ({len(outcome.faults)})"
-
-
-# The record
-
-
-def _write_record(table: str, found: dict[Check, Outcome]) -> None:
+def _write_record(table: str, faults: list[str]) -> None:
     packages = ("tensorflow-cpu", "keras", "numpy", "scikit-learn", "dvc", "mlflow")
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
-    python = ".".join(map(str, sys.version_info[:3]))
-    faults = [f"- {check}: {fault}" for check, o in found.items() for fault in o.faults]
     text = f"""# What was verified
 
-Written by `python -m glassnets.verify --record`, by a person; nothing refreshes it by itself.
+Written by `python -m glassnets.pipeline.verify --record`, by a person; nothing refreshes it.
 
 - When: {datetime.now(UTC):%Y-%m-%d}
 - Processor: {processor()}
-- Python {python}, {versions}
+- Python {python_version()}, {versions}
 
 {table}
 
@@ -109,11 +88,10 @@ What differed:
         partial.write_text(text, encoding="utf-8")
 
 
-# The command line
-
-
 def command(
-    only: Annotated[list[Check] | None, typer.Option(help="Again for another.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help=f"Of {', '.join(QUESTIONS)}. Again for another.")
+    ] = None,
     dataset: Annotated[
         list[str] | None, typer.Option(help="Whose runs, and what to rebuild. Again for another.")
     ] = None,
@@ -126,17 +104,13 @@ def command(
 ) -> None:
     """Says whether what is checked out is fresh, complete and reproducible."""
     with in_one_line("other programs closed"):
-        for name in dataset or []:
-            if name not in registry.names("data.sources"):
-                known = ", ".join(registry.names("data.sources"))
-                raise ParameterError(f"--dataset: expected one of {known}, got {name!r}")
+        config.check_known("--only", only or [], QUESTIONS)
+        config.check_known("--dataset", dataset or [], registry.names(registry.SOURCES))
         if write_readme:
             readme.write()
-        passed = verify(only or list(Check), dataset, record)
+        passed = verify(only or [*QUESTIONS], dataset, record)
     raise SystemExit(0 if passed else 1)
 
 
 if __name__ == "__main__":
-    application = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    application.command()(command)
-    application()
+    typer.run(command)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from glassnets import config
 from glassnets.pipeline import artefacts
-from glassnets.pipeline.verify.outcome import Outcome
+from glassnets.pipeline.verify import Outcome
 from glassnets.tracking import from_files, store
 from glassnets.tracking import runs as runs_
 
