@@ -7,34 +7,29 @@ from the dataset's, then from ``defaults.training``; of its ``network`` from
 
 import difflib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import reduce
 from operator import getitem
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from glassnets import registry
-from glassnets.config.schema import Network, Params
+from glassnets.config.schema import Params
 from glassnets.errors import ParameterError
 
 DEFAULTS = "defaults"
-_SHARED = ("runtime", "evaluation")  # groups that are no dataset's
-_GROUPS = ("training", "sample", "memorise", "attribution", "verdict")  # of defaults, and families
 
 Location = list[str | int]
 
 
 def load(path: Path) -> Params:
-    """params.yaml as typed objects, defaults merged in.
-
-    The whole file is validated, whatever part of it is wanted. Raises ParameterError, one line
-    that names the key, what was expected and what came.
-    """
+    """params.yaml as typed objects, defaults merged in; the whole file is validated. Raises
+    ParameterError, one line that names the key, what was expected and what came."""
     try:
         raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -46,7 +41,9 @@ def load(path: Path) -> Params:
     schema = Params.schema_of_all()
     try:
         # By way of JSON, where pydantic's strict mode still takes a list for a tuple.
-        params = schema.model_validate_json(json.dumps(with_defaults(raw), default=str))
+        params = schema.model_validate_json(
+            json.dumps(with_defaults(raw, _groups(schema)), default=str)
+        )
     except ValidationError as error:
         raise ParameterError(f"{path.name}: {_first(error, schema, raw)}") from None
     except (ValueError, TypeError, RecursionError) as error:
@@ -58,61 +55,56 @@ def load(path: Path) -> Params:
     return params
 
 
-def check_known(what: str, names: Iterable[str], known: Iterable[str]) -> None:
+def check_known(what: str, names: Iterable[str], known: Collection[str]) -> None:
     """Raises ParameterError, which begins with `what`, for the first name that is not known."""
     for name in names:
         if name not in known:
             raise ParameterError(f"{what}: expected one of {', '.join(known)}, got {name!r}")
 
 
-def with_defaults(raw: Any) -> Any:
+def with_defaults(raw: Any, groups: Container[str]) -> Any:
     """The content of params.yaml with its defaults in every group that leaves a key out, and the
-    networks of presets in the place of their names."""
+    networks of presets in the place of their names. groups: the keys under which a group is
+    expected; raises ParameterError where a default is none, which the merging would drop."""
     if not isinstance(raw, Mapping):
         return raw
+    if not isinstance(defaults := raw.get(DEFAULTS, {}), Mapping):
+        raise _no_group(raw, [DEFAULTS], defaults)
+
+    def merged(defaults: Mapping[Any, Any], own: Mapping[Any, Any], loc: Location) -> Any:
+        whole = dict(defaults)
+        for key, value in own.items():
+            default = whole.get(key)
+            if isinstance(default, Mapping) and isinstance(value, Mapping):
+                whole[key] = merged(default, value, [*loc, key])
+                continue
+            preset = key == "network" and isinstance(default, str)
+            if isinstance(value, Mapping) and key in groups and default is not None and not preset:
+                raise _no_group(raw, [*loc, key], default)
+            whole[key] = value
+        return whole
+
     families = registry.names(registry.FAMILIES)
-    _check_groups(raw, [DEFAULTS])
-    defaults = raw.get(DEFAULTS, {})
-    _check_groups(defaults, [*_GROUPS, *families], f"{DEFAULTS}.")
-    whole = {name: group for name, group in raw.items() if name != DEFAULTS}
-    for name, group in whole.items():
-        if name in _SHARED or not isinstance(group, Mapping):
+    content = {name: group for name, group in raw.items() if name != DEFAULTS}
+    for name, group in content.items():
+        if name not in registry.names(registry.SOURCES) or not isinstance(group, Mapping):
             continue
-        _check_groups(group, ["training"], f"{name}.")
         absent = {family for family in families if family not in group}
-        merged = _merged({k: v for k, v in defaults.items() if k not in absent}, group)
-        training = {"training": merged.pop("training", {})}
+        own = {key: value for key, value in defaults.items() if key not in absent}
+        whole = content[name] = merged(own, group, [DEFAULTS])
+        training = {"training": whole.pop("training", {})}
         for family in families:
-            if isinstance(cell := merged.get(family), Mapping):
-                cell = merged[family] = _merged(training, cell)
-                preset = cell.get("network")
-                if isinstance(preset, str) and preset in _presets(family):
-                    cell["network"] = _presets(family)[preset].model_dump(mode="json")
-        whole[name] = merged
-    return whole
+            if isinstance(cell := whole.get(family), Mapping):
+                cell = whole[family] = merged(training, cell, [name])
+                presets = registry.member(registry.FAMILIES, family).PRESETS
+                if isinstance(preset := cell.get("network"), str) and preset in presets:
+                    cell["network"] = presets[preset].model_dump(mode="json")
+    return content
 
 
-def _presets(family: str) -> dict[str, Network]:
-    presets: dict[str, Network] = registry.member(registry.FAMILIES, family).PRESETS
-    return presets
-
-
-def _check_groups(content: Mapping[Any, Any], names: Iterable[str], place: str = "") -> None:
-    """Refuses what stands in the place of one of these groups, which merging would drop."""
-    for name in names:
-        if not isinstance(got := content.get(name, {}), Mapping):
-            raise ParameterError(
-                f"params.yaml: {place}{name}: expected a group of keys, got {_printable(got)}"
-            )
-
-
-def _merged(defaults: Mapping[Any, Any], own: Mapping[Any, Any]) -> dict[Any, Any]:
-    merged = dict(defaults)
-    for key, value in own.items():
-        default = merged.get(key)
-        both = isinstance(default, Mapping) and isinstance(value, Mapping)
-        merged[key] = _merged(cast(Any, default), value) if both else value
-    return merged
+def _no_group(raw: Any, loc: Location, got: Any) -> ParameterError:
+    key = _as_written(raw, loc)
+    return ParameterError(f"params.yaml: {key}: expected a group of keys, got {_printable(got)}")
 
 
 def _problems(params: Params) -> Iterator[str]:
@@ -159,7 +151,7 @@ def _first(error: ValidationError, schema: type[BaseModel], raw: Any) -> str:
     # A misspelt key is missing too: report the one that stands there.
     problem = min(problems, key=lambda each: each["type"] != "extra_forbidden")
     loc = [*problem["loc"]]
-    key = ".".join(_printable(step).strip('"') for step in _as_written(raw, loc)) or "the file"
+    key = _as_written(raw, loc) or "the file"
     if problem["type"] == "extra_forbidden":
         known = sorted({*_group(schema, loc[:-1]).model_fields, *([DEFAULTS] * (len(loc) == 1))})
         close = difflib.get_close_matches(str(loc[-1]), known, n=1)
@@ -171,31 +163,48 @@ def _first(error: ValidationError, schema: type[BaseModel], raw: Any) -> str:
         annotation = _group(schema, loc[:-1]).model_fields[name].annotation
         expected += " or null" if type(None) in get_args(annotation) else ""
     if problem["type"] == "model_type" and loc[-1:] == ["network"]:
-        expected += f" or a preset: {', '.join(_presets(str(loc[-2])))}"
+        presets = registry.member(registry.FAMILIES, str(loc[-2])).PRESETS
+        expected += f" or a preset: {', '.join(presets)}"
     came = "nothing" if problem["type"] == "missing" else _printable(problem["input"])
     return f"{key}: expected {expected}, got {came}"
 
 
-def _as_written(raw: Any, loc: Location) -> Location:
-    """Where the file has the key: in the dataset's own group or, if that has none, in defaults."""
-    if len(loc) < 2:
-        return loc
-    dataset, *rest = loc
-    shared = rest[1:] if rest[1:2] == ["training"] else rest
-    for place in (loc, [DEFAULTS, *rest], [dataset, *shared], [DEFAULTS, *shared]):
+def _as_written(raw: Any, loc: Location) -> str:
+    """The key as the file has it: in the dataset's own group or, if that has none, in defaults."""
+    places = [loc]
+    if len(loc) > 1:
+        dataset, *rest = loc
+        shared = rest[1:] if rest[1:2] == ["training"] else rest
+        places += [[DEFAULTS, *rest], [dataset, *shared], [DEFAULTS, *shared]]
+    for place in places:
         with suppress(LookupError, TypeError):
             reduce(getitem, place, raw)
-            return place
-    return loc
+            loc = place
+            break
+    return ".".join(_printable(step).strip('"') for step in loc)
 
 
 def _group(schema: type[BaseModel], loc: Location) -> type[BaseModel]:
     """The schema of the group of keys at this place."""
     for step in loc:
-        annotation = schema.model_fields[str(step)].annotation
-        parts = (annotation, *get_args(annotation))
-        schema = next(p for p in parts if isinstance(p, type) and issubclass(p, BaseModel))
+        schema = _inner(schema)[str(step)]
     return schema
+
+
+def _groups(schema: type[BaseModel]) -> set[str]:
+    """The keys under which it has a group, in groups too."""
+    inner = _inner(schema)
+    return {*inner, *(key for group in inner.values() for key in _groups(group))}
+
+
+def _inner(schema: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    """The schema of each group of keys, by its key."""
+    return {
+        name: part
+        for name, field in schema.model_fields.items()
+        for part in (field.annotation, *get_args(field.annotation))
+        if isinstance(part, type) and issubclass(part, BaseModel)
+    }
 
 
 def _printable(value: Any) -> str:

@@ -1,7 +1,6 @@
 """The schema of params.yaml, its defaults merged in and its presets resolved by `loading`.
 
-Each family's own schema (its ``Network``) lives in the family's file, each method's and metric's
-options beside it; all are found by name.
+Each family's ``Network`` is in the family's file, each method's and metric's options beside it.
 """
 
 import math
