@@ -1,8 +1,7 @@
 """What each stage depends on beside data: its parameters, its code, the packages that compute.
 
-``manifests/<dataset>/[<family>/]<stage>.json`` names them; a stage of dvc.yaml depends on its
-manifest alone, so that DVC reruns it where one of them changes, and not where a comment, a
-docstring, a message or the code of MLflow does.
+A stage of dvc.yaml depends on ``manifests/<dataset>/[<family>/]<stage>.json``, so that DVC reruns
+it where one of them changes, and not where a comment, a docstring or a message does.
 """
 
 import ast
@@ -13,9 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from glassnets import registry
+from glassnets import config, registry
 from glassnets.config.schema import Dataset, Params
 from glassnets.errors import GlassnetsError
+from glassnets.pipeline import artefacts
 
 STAGES = "glassnets.pipeline.stages"
 OF_DATASET = ("fetch", "preprocess", "sample", "compare")
@@ -57,10 +57,17 @@ class Code(NamedTuple):
     digests: dict[str, str]  # of each module and other file
 
 
+def of_project() -> dict[Path, Content]:
+    """All manifests of the project's params.yaml, src/ and requirements.txt."""
+    root = artefacts.root()
+    requirements = (root / "requirements.txt").read_text(encoding="utf-8")
+    return all_manifests(config.load(artefacts.params_file()), root / "src", requirements)
+
+
 def all_manifests(params: Params, source: Path, requirements: str) -> dict[Path, Content]:
     """Every stage's manifest, by its path below manifests/.
 
-    source is the folder src/; requirements the text of requirements.txt. Raises GlassnetsError
+    source: the folder src/. requirements: the text of requirements.txt. Raises GlassnetsError
     where a package that computes is not pinned there.
     """
     code = read(source)
@@ -89,14 +96,11 @@ def all_manifests(params: Params, source: Path, requirements: str) -> dict[Path,
     return contents
 
 
-# Parameters
-
-
 def parameters(params: Params, stage: str, dataset: str, family: str | None = None) -> Content:
     """The parameters that a stage reads, presets and defaults resolved, sorted by key."""
     data = params.dataset(dataset)
     whole = resolved(data)
-    shared = {"runtime": _dump(params.runtime), "evaluation": _dump(params.evaluation)}
+    shared = {"runtime": params.runtime.model_dump(), "evaluation": params.evaluation.model_dump()}
 
     def some(*keys: str) -> Content:
         return {key: (whole | shared)[key] for key in keys}
@@ -137,16 +141,8 @@ def parameters(params: Params, stage: str, dataset: str, family: str | None = No
 
 def resolved(data: Dataset) -> Content:
     """A dataset's whole group, presets resolved."""
-    return _dump(data) | {family: _dump(data.family(family)) for family in data.families}
-
-
-def _dump(model: Any) -> Content:
-    # A dataset's schema is a union that pydantic dumps well, but with a warning.
-    dumped: Content = model.model_dump(mode="json", warnings=False)
-    return dumped
-
-
-# Code and packages
+    cells = {family: data.family(family).model_dump(mode="json") for family in data.families}
+    return data.model_dump(mode="json") | cells
 
 
 def closure(

@@ -17,16 +17,14 @@ from glassnets.errors import GlassnetsError, ParameterError
 from glassnets.pipeline import artefacts, networks
 from glassnets.report import leaderboards
 
+References = NDArray[np.uint8] | None
 NOT_JUDGED = "integrated_gradients"  # the default method where no leaderboard ranks any
 
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """The network of one (dataset, family, seed).
-
-    settings: options of the methods. leaderboard: what verdict@dataset-family wrote, None where it
-    has not run.
-    """
+    """The network of one (dataset, family, seed). settings: options of the methods. leaderboard:
+    what verdict@dataset-family wrote, None where it has not run."""
 
     dataset: str
     family: str
@@ -43,9 +41,7 @@ class Trained:
 
     def lacks(self, method: str) -> str | None:
         """What the method needs and this network has not, in words; None where it is defined.
-
-        Raises ParameterError for an unknown method.
-        """
+        Raises ParameterError for an unknown method."""
         need = methods.named(method).need
         return need.value if need and not need.met_by(self.network) else None
 
@@ -59,20 +55,13 @@ class Trained:
 
     def verdict(self, method: str) -> leaderboards.Verdict:
         """What the cell's leaderboard says of the method."""
+        command = f"dvc repro verdict@{self.dataset}-{self.family}"
         control = method in methods.CONTROLS
-        command = _verdict_stage(self.dataset, self.family)
         return leaderboards.verdict(self.leaderboard, method, control, command)
 
 
-# Of the project, below `artefacts.root`
-
-
 def of_project(
-    data: schema.Dataset,
-    dataset: str,
-    family: str,
-    seed: int,
-    references: NDArray[np.uint8] | None,
+    data: schema.Dataset, dataset: str, family: str, seed: int, references: References
 ) -> Trained:
     """The network that `dvc repro` trained, with its leaderboard, once TensorFlow is started.
 
@@ -120,7 +109,7 @@ def leaderboard(dataset: str, family: str) -> pd.DataFrame | None:
     if not ({"control", "passes"} <= {*flags} and {"method", "marks", "rank"} <= {*board.columns}):
         raise GlassnetsError(
             f"expected a leaderboard of methods in {path}, got another table: "
-            f"`{_verdict_stage(dataset, family)}` writes it"
+            f"`dvc repro verdict@{dataset}-{family}` writes it"
         )
     return board
 
@@ -131,12 +120,8 @@ def default_method(dataset: str, family: str) -> str:
     return NOT_JUDGED if board is None or board["control"].all() else verdicts.best(board)
 
 
-def references(dataset: str, names: Iterable[str]) -> NDArray[np.uint8] | None:
+def references(dataset: str, names: Iterable[str]) -> References:
     """The training images (n, h, w), None where none of the methods draws references from them."""
     if any(methods.named(name).need is Need.REFERENCES for name in names):
         return artefacts.load_arrays(artefacts.part(dataset, "train"))["images"]
     return None
-
-
-def _verdict_stage(dataset: str, family: str) -> str:
-    return f"dvc repro verdict@{dataset}-{family}"

@@ -22,44 +22,33 @@ from glassnets.pipeline.verify.rebuild import rebuild
 from glassnets.pipeline.verify.runs import runs
 
 EMBEDDED = ["digits", "planted"]  # what needs no network
-
-
-# The quick ones first.
-QUESTIONS = {
-    "environment": "are the packages those that requirements*.txt pin?",
-    "manifests": "do manifests/ say what params.yaml, src/ and requirements.txt say?",
-    "freshness": "do code, parameters and outputs agree with dvc.lock?",
-    "readme": "do the README's tables say what results/ say?",
-    "runs": "does MLflow hold just the runs of these inputs?",
-    "rebuild": "does everything rebuild to the same bytes?",
+# By name, the quick ones first. Each docstring begins with the question that the check asks.
+CHECKS: dict[str, Callable[..., Outcome]] = {
+    check.__name__: check
+    for check in (environment, manifests, freshness, readme.readme, runs, rebuild)
 }
 
 
 def verify(checks: list[str], datasets: list[str] | None, record: bool) -> bool:
-    """Prints what each check found; says whether all pass.
+    """Prints what each check gives. Whether all pass.
 
-    checks: of `QUESTIONS`. datasets: whose runs are looked at, and what is rebuilt; None: the runs
-    of all, and what is EMBEDDED.
+    checks: of `CHECKS`. datasets: whose runs are looked at, and what is rebuilt; None: the runs of
+    all, and what is EMBEDDED.
     """
-    functions: dict[str, Callable[[], Outcome]] = {
-        "environment": environment,
-        "manifests": manifests,
-        "freshness": freshness,
-        "readme": readme.readme,
-        "runs": lambda: runs(datasets or registry.names(registry.SOURCES)),
-        "rebuild": lambda: rebuild(datasets or EMBEDDED),
-    }
+    every = registry.names(registry.SOURCES)
+    arguments = {"runs": (datasets or every,), "rebuild": (datasets or EMBEDDED,)}
     rows, faults = [], []
-    for check in checks:
+    for name in checks:
+        check = CHECKS[name]
         try:
-            outcome = functions[check]()
+            outcome = check(*arguments.get(name, ()))
         except GlassnetsError as error:  # the others can still run
             outcome = Outcome((str(error),), "could not be looked at")
         for fault in outcome.faults:
-            print(f"{check}: {fault}", file=sys.stderr, flush=True)
-        faults += [f"- {check}: {fault}" for fault in outcome.faults]
+            print(f"{name}: {fault}", file=sys.stderr, flush=True)
+        faults += [f"- {name}: {fault}" for fault in outcome.faults]
         answer = f"NO ({len(outcome.faults)})" if outcome.faults else "yes"
-        rows.append((check, QUESTIONS[check], answer, outcome.message))
+        rows.append((name, f"{check.__doc__}".splitlines()[0], answer, outcome.message))
     table = tabulate(rows, ("check", "question", "answer", "looked at"), tablefmt="github")
     print(table)
     if record:
@@ -90,7 +79,7 @@ What differed:
 
 def command(
     only: Annotated[
-        list[str] | None, typer.Option(help=f"Of {', '.join(QUESTIONS)}. Again for another.")
+        list[str] | None, typer.Option(help=f"Of {', '.join(CHECKS)}. Again for another.")
     ] = None,
     dataset: Annotated[
         list[str] | None, typer.Option(help="Whose runs, and what to rebuild. Again for another.")
@@ -104,11 +93,11 @@ def command(
 ) -> None:
     """Says whether what is checked out is fresh, complete and reproducible."""
     with in_one_line("other programs closed"):
-        config.check_known("--only", only or [], QUESTIONS)
+        config.check_known("--only", only or [], CHECKS)
         config.check_known("--dataset", dataset or [], registry.names(registry.SOURCES))
         if write_readme:
             readme.write()
-        passed = verify(only or [*QUESTIONS], dataset, record)
+        passed = verify(only or [*CHECKS], dataset, record)
     raise SystemExit(0 if passed else 1)
 
 

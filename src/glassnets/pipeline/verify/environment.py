@@ -1,4 +1,4 @@
-"""Is the environment the one that requirements*.txt pin?"""
+"""The environment and what requirements*.txt pin."""
 
 import re
 from importlib.metadata import distributions
@@ -15,7 +15,10 @@ OWN = {"glassnets", "pip"}
 
 
 def environment() -> Outcome:
-    """Names every package that is missing, of another version, or pinned nowhere."""
+    """Are the packages those that requirements*.txt pin?
+
+    Names every package that is missing, of another version, or pinned nowhere.
+    """
     pinned = {}
     faults = []
     for file in FILES:

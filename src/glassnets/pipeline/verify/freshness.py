@@ -1,7 +1,5 @@
-"""Is every stage fresh: do manifests, inputs and outputs agree with dvc.lock?
-
-`dvc repro --dry` ends with 0 even where stages are stale.
-"""
+"""Manifests, inputs and outputs against dvc.lock: `dvc repro --dry` ends with 0 where stages are
+stale."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,22 +8,16 @@ from typing import Any
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from glassnets import config
 from glassnets.errors import GlassnetsError
 from glassnets.pipeline import artefacts
-from glassnets.pipeline.manifests import all_manifests
+from glassnets.pipeline.manifests import of_project
 from glassnets.pipeline.verify import Outcome
 
 
 def manifests() -> Outcome:
-    """Names every manifest that differs from what params.yaml, src/ and requirements.txt give."""
-    root = artefacts.root()
-    expected = all_manifests(
-        config.load(artefacts.params_file()),
-        root / "src",
-        (root / "requirements.txt").read_text(encoding="utf-8"),
-    )
-    folder = root / "manifests"
+    """Do manifests/ say what params.yaml, src/ and requirements.txt say?"""
+    expected = of_project()
+    folder = artefacts.root() / "manifests"
     present = {path.relative_to(folder) for path in folder.rglob("*.json")}
     faults = [f"manifests/{path}: no stage has it" for path in sorted(present - expected.keys())]
     for path, content in expected.items():
@@ -37,7 +29,7 @@ def manifests() -> Outcome:
 
 
 def freshness() -> Outcome:
-    """Names every stage that differs from dvc.lock, and in what.
+    """Do code, parameters and outputs agree with dvc.lock?
 
     What DVC keeps in its cache need not be in the workspace (a fresh clone has none of it), but
     must be what the lock says where it is; and what one stage makes must be what the next one

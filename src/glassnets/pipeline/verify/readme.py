@@ -1,4 +1,4 @@
-"""Do the README's tables say what results/ say? ``--write`` makes them say it."""
+"""The README's tables and results/."""
 
 from itertools import zip_longest
 
@@ -14,7 +14,7 @@ _FAMILIES = ("feedforward", "lstm", "cnn", "attention")
 
 
 def readme() -> Outcome:
-    """Names each row that differs, and what it should be."""
+    """Do the README's tables say what results/ say?"""
     tables = expected()
     faults = [
         f"README.md, line {number}: expected {row}"
