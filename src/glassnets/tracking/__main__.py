@@ -16,11 +16,8 @@ from glassnets.tracking import from_files
 
 
 def track(params: Params, dataset: str) -> str:
-    """Logs what MLflow lacks of a dataset's cells; gives a line that counts it.
-
-    Raises GlassnetsError where code, parameters, networks or results are not those of dvc.lock:
-    they would be logged as what they are not.
-    """
+    """Logs what MLflow lacks of a dataset's cells; gives a line that counts it. Raises
+    GlassnetsError where code, parameters, networks or results are not those of dvc.lock."""
     data = params.dataset(dataset)
     cells = {f"{stage}@{dataset}-{f}" for stage in from_files.STAGES for f in data.families}
     try:

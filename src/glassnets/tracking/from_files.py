@@ -28,11 +28,8 @@ from glassnets.tracking.store import Experiment
 
 
 class Part(ABC):
-    """What a stage wrote of a seed or, for the parent run, of all seeds.
-
-    files: what is logged, of results/<dataset>/cells/<family>. Reading raises GlassnetsError where
-    the stage has not run.
-    """
+    """What a stage wrote of a seed or, for the parent run, of all seeds. files: what is logged, of
+    results/<dataset>/cells/<family>. Reading raises GlassnetsError where the stage has not run."""
 
     stage: ClassVar[str]
     files: ClassVar[tuple[str, ...]]
@@ -132,11 +129,8 @@ class Training(Part):
         self._log_model(run, of_keras_alone(model), entity.data.params)
 
     def _log_model(self, run: Run, model: Any, params: dict[str, str]) -> None:
-        """A Keras model from images uint8 (n, h, w) to logits (n, classes) float32, not compiled.
-
-        What `mlflow.tensorflow.log_model` does, without its trial: that loads the model anew, which
-        draws from the global random numbers and prints.
-        """
+        """What `mlflow.tensorflow.log_model` does, without its trial: that loads the model anew,
+        which draws from the global random numbers and prints."""
         import keras
         import mlflow.tensorflow
 
@@ -269,31 +263,27 @@ def log(params: Params, dataset: str, family: str, *stages: str) -> int:
     """Logs what these of `STAGES` wrote of a cell, where MLflow lacks it, and what train wrote
     where it lacks the run. Gives the number of runs that were written to.
 
-    Raises GlassnetsError where MLflow cannot be used or a stage has not run. Starts TensorFlow,
-    with these parameters, where a model is lacking.
+    params: of the project; with them it starts TensorFlow where a model is lacking. dataset,
+    family: the cell. Raises GlassnetsError where MLflow cannot be used or a stage has not run.
     """
     keys = runs.keys(params, dataset, family)
+    written = 0
     # Alone, or two processes would make the same runs.
     with store.alone(artefacts.results(dataset, family)), store.experiment(dataset) as experiment:
-        bar = tqdm(keys, desc=f"logging {family}", unit="run", disable=None, leave=False)
-        written = sum(_log(experiment, params, key, stages) for key in bar)
+        for key in tqdm(keys, desc=f"logging {family}", unit="run", disable=None, leave=False):
+            training = Training(params, key)
+            parts = [training, *(part(params, key) for part in PARTS[1:] if part.stage in stages)]
+            found = runs.find(experiment, key)
+            ours = (run for run in found if training.is_of(experiment, run))
+            old = max(ours, key=runs.ended, default=None)
+            lacking = [part for part in parts if old is None or part.faults(experiment, old)]
+            if old and not lacking and found == [old] and old.info.status == "FINISHED":
+                continue
+            run = Run(experiment, old.info.run_id) if old else runs.begin(experiment, key, params)
+            for part in lacking:
+                part.write(run)
+                experiment.client.set_tag(run.id, f"glassnets.{part.stage}", part.digest)
+            experiment.client.set_terminated(run.id)
+            written += 1
         runs.settle(experiment, keys)
     return written
-
-
-def _log(experiment: Experiment, params: Params, key: RunKey, stages: tuple[str, ...]) -> bool:
-    """Whether there was anything to log."""
-    training = Training(params, key)
-    parts = [training, *(part(params, key) for part in PARTS[1:] if part.stage in stages)]
-    found = runs.find(experiment, key)
-    ours = (run for run in found if training.is_of(experiment, run))
-    run = max(ours, key=runs.ended, default=None)
-    lacking = [part for part in parts if run is None or part.faults(experiment, run)]
-    if run and not lacking and found == [run] and run.info.status == "FINISHED":
-        return False
-    opened = Run(experiment, run.info.run_id) if run else runs.begin(experiment, key, params)
-    for part in lacking:
-        part.write(opened)
-        experiment.client.set_tag(opened.id, f"glassnets.{part.stage}", part.digest)
-    experiment.client.set_terminated(opened.id)
-    return True

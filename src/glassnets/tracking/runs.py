@@ -22,6 +22,7 @@ from mlflow import entities
 from mlflow.data.sources import LocalArtifactDatasetSource
 from mlflow.exceptions import MlflowException
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+from mlflow.utils.git_utils import get_git_commit
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from ruamel.yaml import YAML
 
@@ -225,11 +226,8 @@ def _process(pid: int) -> str:
 
 def settle(experiment: Experiment, keys: list[RunKey]) -> None:
     """Leaves one run of each key, the seeds' below the parent's, which is the first key's; and
-    marks the cell's runs and models as `INPUTS` says.
-
-    Of whole runs the one that ended last stays. Whoever ends last sees all others, so processes
-    that log the same at once leave one.
-    """
+    marks the cell's runs and models as `INPUTS` says. Of whole runs the one that ended last stays:
+    whoever ends last sees all others, so processes that log the same at once leave one."""
     client, parent = experiment.client, ""
     for key in keys:
         found = find(experiment, key)
@@ -261,16 +259,12 @@ def settle(experiment: Experiment, keys: list[RunKey]) -> None:
 def _source() -> dict[str, str]:
     """Tags of where the code is from: the commit, and whether what the stages read differs from it,
     where the project is in git; the name of DVC's experiment where it runs one."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "--no-optional-locks", *arguments]
-        ran = subprocess.run(command, cwd=artefacts.root(), capture_output=True, text=True)
-        return ran.stdout.strip()
-
     name = os.environ.get("DVC_EXP_NAME")
     tags = {"dvc.experiment": name} if name else {}
-    if commit := git("rev-parse", "--verify", "--quiet", "HEAD"):
-        dirty = git("status", "--porcelain", "--", "src", "params.yaml", "dvc.yaml")
+    if commit := get_git_commit(str(artefacts.root())):
+        status = ["git", "--no-optional-locks", "status", "--porcelain", "--"]
+        read = ["src", "params.yaml", "dvc.yaml"]
+        ran = subprocess.run([*status, *read], cwd=artefacts.root(), capture_output=True)
         tags["mlflow.source.git.commit"] = commit
-        tags["mlflow.source.git.dirty"] = str(bool(dirty)).lower()
+        tags["mlflow.source.git.dirty"] = str(bool(ran.stdout)).lower()
     return tags

@@ -75,35 +75,33 @@ class Champion(PythonModel):  # type: ignore[misc]  # mlflow ships no types
         model_input: grey levels (n, h, w), whole numbers 0…255. Raises MlflowException, which a
         server answers with 400, for anything else.
         """
+        network, method = self._network, (params or {}).get(PARAMETER)
         try:
-            return self._results(model_input, (params or {}).get(PARAMETER) or None)
+            images = grey_levels(model_input, network.network.image_shape)
+            if method and len(images) > MAX_EXPLAINED:
+                raise GlassnetsError(
+                    f"inputs: expected at most {MAX_EXPLAINED} images to explain in a request, "
+                    f"got {len(images)}"
+                )
+            if method and (lack := network.lacks(method)):
+                raise GlassnetsError(
+                    f"explain: {method} is not defined for {network.family}: it needs {lack}"
+                )
+            with self._one_at_a_time:
+                probabilities = network.probabilities(images)
+                predicted = probabilities.argmax(axis=1)
+                maps: Any = network.attribute(method, images, predicted) if method else ()
+            results: list[dict[str, Any]] = [
+                {"class": int(k), "probabilities": p.tolist()}
+                for k, p in zip(predicted, probabilities, strict=True)
+            ]
+            if method:
+                verdict = network.verdict(method)
+                about = {"method": method, "verdict": verdict.text, "doubtful": verdict.doubtful}
+                for result, heat in zip(results, maps, strict=True):
+                    result["explanation"] = {**about, "map": heat.tolist()}
         except GlassnetsError as error:
             raise MlflowException(str(error), INVALID_PARAMETER_VALUE) from None
-
-    def _results(self, given: Any, method: str | None) -> list[dict[str, Any]]:
-        images = grey_levels(given, self._network.network.image_shape)
-        if method and len(images) > MAX_EXPLAINED:
-            raise GlassnetsError(
-                f"inputs: expected at most {MAX_EXPLAINED} images to explain in a request, "
-                f"got {len(images)}"
-            )
-        if method and (lack := self._network.lacks(method)):
-            raise GlassnetsError(
-                f"explain: {method} is not defined for {self._network.family}: it needs {lack}"
-            )
-        with self._one_at_a_time:
-            probabilities = self._network.probabilities(images)
-            predicted = probabilities.argmax(axis=1)
-            maps: Any = self._network.attribute(method, images, predicted) if method else ()
-        results: list[dict[str, Any]] = [
-            {"class": int(k), "probabilities": p.tolist()}
-            for k, p in zip(predicted, probabilities, strict=True)
-        ]
-        if method:
-            verdict = self._network.verdict(method)
-            about = {"method": method, "verdict": verdict.text, "doubtful": verdict.doubtful}
-            for result, heat in zip(results, maps, strict=True):
-                result["explanation"] = {**about, "map": heat.tolist()}
         return results
 
 
