@@ -254,7 +254,16 @@ BAD_EDITS = {
     "defaults.training.epoch: 3": "defaults.training.epoch: … (did you mean 'epochs'?)",
     "defaults.training.batch_size: -1": "defaults.training.batch_size: "
     "expected a number greater than 0, got -1",
-    "defaults.training: 3": "digits.…training.…: expected a value, got nothing",
+    "defaults.training: 3": "defaults.training: expected a group of keys, got 3",
+    "defaults.memorise: [3]": "defaults.memorise: expected a group of keys, got [3]",
+    "defaults.lstm: none": 'defaults.lstm: expected a group of keys, got "none"',
+    "digits.training: 3": "digits.training: expected a group of keys, got 3",
+    "digits.training.augmentation: 3": "digits.training.augmentation: expected a group of keys, "
+    "got 3",
+    "defaults.attribution.methods: 3": "defaults.attribution.methods: expected a group of keys, "
+    "got 3",
+    "digits.cnn: 3": "digits.cnn: expected a group of keys or null, got 3",
+    "defaults.training.muon: 3": "defaults.training.muon: expected a group of keys or null, got 3",
     "digits.training.learning_rate: 0": "digits.training.learning_rate: expected a number …, got 0",
     "digits.training.epoch: 3": "digits.training.epoch: … (did you mean 'epochs'?)",
     "defaults.lstm.network.bidirectional: 1": "defaults.lstm.network.bidirectional: "

@@ -147,7 +147,9 @@ class House(NamedTuple):
     always: set[str]
 
     def closure(self, stage: str, sources: Iterable[str] = (), family: str | None = None):
-        modules, packages = manifests.closure(self.source, stage, list(sources), family)
+        modules, packages = manifests.closure(
+            manifests.read(self.source), stage, list(sources), family
+        )
         return modules - self.always, packages
 
 
@@ -311,7 +313,8 @@ READS = {
 
 @pytest.mark.parametrize("stage", READS)
 def test_no_stage_reads_a_parameter_that_its_manifest_has_not(stage, source):
-    modules, _ = manifests.closure(source, stage, registry.names(registry.SOURCES), "cnn")
+    code = manifests.read(source)
+    modules, _ = manifests.closure(code, stage, registry.names(registry.SOURCES), "cnn")
     fields = {*schema.Dataset.model_fields, *schema.Params.model_fields, "image_shape"}
     files = {manifests.module_name(file, source): file for file in source.rglob("*.py")}
     read = set()

@@ -18,7 +18,7 @@ def cnn_alone(logged):
 def test_runs_that_are_as_files_have_them_pass(cnn_alone):
     outcome = runs(["digits"])
     assert outcome.faults == ()
-    assert outcome.said == "3 runs; networks not here, so not looked at: digits feedforward"
+    assert outcome.message == "3 runs; networks not here, so not looked at: digits feedforward"
 
 
 def test_missing_runs_are_named(logged):

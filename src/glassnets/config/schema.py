@@ -1,14 +1,12 @@
-"""The schema of params.yaml, its defaults already merged in (`loading` does that).
+"""The schema of params.yaml, its defaults merged in and its presets resolved by `loading`.
 
-Each family's own schema (its ``Network``) lives in the family's file, each method's and metric's
-options beside it; all are found by name.
+Each family's ``Network`` is in the family's file, each method's and metric's options beside it.
 """
 
 import math
-from types import ModuleType
 from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, SerializeAsAny, Tag, create_model
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, create_model
 
 from glassnets import registry
 from glassnets.errors import ParameterError
@@ -20,9 +18,6 @@ Rate = Annotated[float, Field(gt=0, le=10)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Shape = tuple[int, int]  # height, width of an image, in pixels
-
-# Tags of the two things that a cell's network can be.
-NETWORK, PRESET = "<network>", "<preset>"
 
 
 class Strict(BaseModel):
@@ -52,9 +47,7 @@ class Augmentation(Strict):
     scale: Fraction  # of the size
     shear: Fraction  # horizontal shift of a row per row of distance from the centre
     shift: Fraction  # of height and of width
-    ramp_epochs: Annotated[float, Field(ge=0)] = (
-        0.0  # over which the change grows from none to its full
-    )
+    ramp_epochs: Annotated[float, Field(ge=0)] = 0.0  # over which the change grows from none
 
 
 class Muon(Strict):
@@ -71,19 +64,15 @@ class Training(Strict):
     weight_decay: Annotated[float, Field(ge=0, le=1)]
     muon: Muon | None = None  # moves the kernels of hidden layers; Adam the rest, or all without it
     label_smoothing: Fraction
-    global_clipnorm: Annotated[float, Field(gt=0)] | None = (
-        None  # largest norm of all gradients together
-    )
+    global_clipnorm: Annotated[float, Field(gt=0)] | None = None  # of all gradients together
     ema_momentum: Fraction  # of the moving average of weights that is kept; 0 keeps the last ones
     augmentation: Augmentation | None = None
 
     def problem(self) -> str | None:
         if self.schedule == "constant" and self.warmup_epochs:
             return f"warmup_epochs: expected 0 with a constant schedule, got {self.warmup_epochs}"
-        if self.warmup_epochs >= self.epochs:
-            return f"warmup_epochs: expected fewer than the {self.epochs} epochs, got " + str(
-                self.warmup_epochs
-            )
+        if (warmup := self.warmup_epochs) >= self.epochs:
+            return f"warmup_epochs: expected fewer than the {self.epochs} epochs, got {warmup}"
         return None
 
 
@@ -98,7 +87,7 @@ class Network(Strict):
 class Cell(Strict):
     """One (dataset, family): the network's shape and how it is trained."""
 
-    network: SerializeAsAny[Network]  # in params.yaml, also the name of one of the family's PRESETS
+    network: SerializeAsAny[Network]
     training: Training
 
 
@@ -112,7 +101,7 @@ class Sample(Strict):
 class Memorise(Strict):
     """How a network learns shuffled labels: see `models.memorise`."""
 
-    images: Positive  # the first so many of the training part
+    images: Positive  # the first of the training part
     accuracy: Annotated[float, Field(gt=0, le=1)]  # of them, at which it stops
     epochs: Positive  # at most
     batch_size: Positive
@@ -144,7 +133,7 @@ class Verdict(Strict):
     """Thresholds of the verdicts."""
 
     max_correlation: ProperFraction  # with attributions of a randomised model, to pass
-    min_followed: ProperFraction  # share of answers that follow the planted cue, to be localised
+    min_followed: ProperFraction  # share of predictions that follow the planted cue, to count
 
 
 class Planting(Strict):
@@ -194,8 +183,7 @@ class Dataset(Strict):
     @property
     def families(self) -> tuple[str, ...]:
         """Names of the families that this dataset has a cell for, sorted."""
-        known = registry.names(registry.FAMILIES)
-        return tuple(name for name in known if getattr(self, name, None) is not None)
+        return _present(self, registry.FAMILIES)
 
     @property
     def image_shape(self) -> Shape:
@@ -203,17 +191,8 @@ class Dataset(Strict):
         return self.shape.height, self.shape.width
 
     def family(self, name: str) -> Cell:
-        """The cell of this family, its preset (if one was named) resolved to a network.
-
-        Raises ParameterError where the dataset has no group of this family.
-        """
-        cell = cast(Cell | None, getattr(self, name, None))
-        if cell is None:
-            raise ParameterError(f"params.yaml: expected a group for the family '{name}', got none")
-        network = cell.network
-        if isinstance(network, str):
-            network = registry.member(registry.FAMILIES, name).PRESETS[network]
-        return Cell(network=network, training=cell.training)
+        """The cell of this family. Raises ParameterError where the dataset has none."""
+        return cast(Cell, _group(self, "family", name))
 
     def problem(self) -> str | None:
         """``"key: what is wrong with it"``, None if nothing is."""
@@ -222,36 +201,29 @@ class Dataset(Strict):
         if (self.sha256 is None) != (self.planting is not None):
             wanted = "hashes, got null" if self.planting is None else "null, got hashes"
             return f"sha256: expected {wanted}"
+        images = min(self.shape.images, self.max_images or self.shape.images)
+        test_key, test = "test_size", math.ceil(images * self.test_size)
         if self.split == "official":
             if self.official_test_images is None:
                 return "split: expected 'random' where official_test_images is null, got 'official'"
             if self.max_images is not None:
-                return "max_images: expected null with split: official, got " + str(self.max_images)
-            if self.official_test_images >= self.shape.images:
-                return (
-                    f"official_test_images: expected fewer than the {self.shape.images} images, "
-                    f"got {self.official_test_images}"
-                )
-        images = min(self.shape.images, self.max_images or self.shape.images)
-        official = self.split == "official"
-        test = self.official_test_images if official else math.ceil(images * self.test_size)
-        assert test is not None
+                return f"max_images: expected null with split: official, got {self.max_images}"
+            test_key, test = "official_test_images", self.official_test_images
+            if test >= images:
+                return f"{test_key}: expected fewer than the {images} images, got {test}"
         validation = math.ceil((images - test) * self.validation_size)
-        parts = {
-            "official_test_images" if official else "test_size": ("test", test),
-            "validation_size": ("validation", validation),
-            "max_images" if self.max_images else "shape": ("train", images - test - validation),
-        }
-        for key, (part, size) in parts.items():
+        for key, part, size in (
+            (test_key, "test", test),
+            ("validation_size", "validation", validation),
+            ("max_images" if self.max_images else "shape", "train", images - test - validation),
+        ):
             if size < self.classes:
                 return (
                     f"{key}: expected a split that gives each of the {self.classes} classes "
                     f"an example, got {size} of {images} images in the {part} part"
                 )
-        if self.sample.images > test:
-            return f"sample.images: expected at most the {test} test images, got " + str(
-                self.sample.images
-            )
+        if (explained := self.sample.images) > test:
+            return f"sample.images: expected at most the {test} test images, got {explained}"
         return None
 
 
@@ -264,24 +236,18 @@ class Params(Strict):
     @property
     def datasets(self) -> tuple[str, ...]:
         """Names of the datasets that have a group, sorted."""
-        known = registry.names(registry.SOURCES)
-        return tuple(name for name in known if getattr(self, name, None) is not None)
+        return _present(self, registry.SOURCES)
 
     def dataset(self, name: str) -> Dataset:
         """The group of this dataset. Raises ParameterError where there is none."""
-        group = cast(Dataset | None, getattr(self, name, None))
-        if group is None:
-            raise ParameterError(
-                f"params.yaml: expected a group for the dataset '{name}', got none"
-            )
-        return group
+        return cast(Dataset, _group(self, "dataset", name))
 
     @classmethod
     def schema_of_all(cls) -> type[Self]:
         """This schema with an optional key for each dataset, and in each for every family."""
         cells: dict[str, Any] = {}
         for name in registry.names(registry.FAMILIES):
-            network = _network_or_preset(registry.member(registry.FAMILIES, name))
+            network = registry.member(registry.FAMILIES, name).Network
             cell = create_model(f"{name}.Cell", __base__=Cell, network=(network, ...))
             cells[name] = (cell | None, None)
         methods = registry.package("attribution.methods")
@@ -293,32 +259,23 @@ class Params(Strict):
             metrics=(_options(registry.package("attribution.metrics").METRICS), ...),
         )
         dataset = create_model("Dataset", __base__=Dataset, attribution=(attribution, ...), **cells)
-        datasets: dict[str, Any] = dict.fromkeys(
-            registry.names(registry.SOURCES), (dataset | None, None)
-        )
+        field: Any = (dataset | None, None)
+        datasets = dict.fromkeys(registry.names(registry.SOURCES), field)
         return create_model("Params", __base__=cls, **datasets)
+
+
+def _present(groups: Strict, package: str) -> tuple[str, ...]:
+    """The names of the package's modules that these groups have one for, sorted."""
+    return tuple(n for n in registry.names(package) if getattr(groups, n, None) is not None)
+
+
+def _group(groups: Strict, kind: str, name: str) -> Any:
+    if (group := getattr(groups, name, None)) is None:
+        raise ParameterError(f"params.yaml: expected a group for the {kind} '{name}', got none")
+    return group
 
 
 def _options(members: dict[str, Any]) -> type[Strict]:
     """The schema of a group that may hold, for each method or metric, its options."""
     fields: dict[str, Any] = {n: (member.options | None, None) for n, member in members.items()}
     return create_model("Requested", __base__=Strict, **fields)
-
-
-def _network_or_preset(family: ModuleType) -> Any:
-    """The type of a cell's ``network``: the family's Network, or the name of one of its PRESETS."""
-
-    def branch(value: Any) -> str | None:
-        if isinstance(value, dict):
-            return NETWORK
-        return PRESET if value in tuple(family.PRESETS) else None
-
-    presets: Any = Literal[tuple(family.PRESETS)]
-    return Annotated[
-        Annotated[family.Network, Tag(NETWORK)] | Annotated[presets, Tag(PRESET)],
-        Discriminator(
-            branch,
-            custom_error_type="network_or_preset",
-            custom_error_message="a group of keys or a preset: " + ", ".join(family.PRESETS),
-        ),
-    ]

@@ -1,22 +1,21 @@
 """What each stage depends on beside data: its parameters, its code, the packages that compute.
 
-``manifests/<dataset>/[<family>/]<stage>.json`` names them; a stage of dvc.yaml depends on its
-manifest alone, so that DVC reruns it where one of them changes, and not where a comment, a
-docstring, a message or the code of MLflow does.
+A stage of dvc.yaml depends on ``manifests/<dataset>/[<family>/]<stage>.json``, so that DVC reruns
+it where one of them changes, and not where a comment, a docstring or a message does.
 """
 
 import ast
 import hashlib
 import re
 import sys
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from glassnets import registry
+from glassnets import config, registry
 from glassnets.config.schema import Dataset, Params
 from glassnets.errors import GlassnetsError
+from glassnets.pipeline import artefacts
 
 STAGES = "glassnets.pipeline.stages"
 OF_DATASET = ("fetch", "preprocess", "sample", "compare")
@@ -50,196 +49,148 @@ _MESSAGE = re.compile("print|tqdm|.*Error")  # what these functions are given, a
 Content = dict[str, Any]
 
 
+class Code(NamedTuple):
+    """The code below src/, modules by their names, other files of the package by their paths."""
+
+    imports: dict[str, tuple[str, ...]]  # of each module
+    owners: dict[str, str]  # of each other file, the package that it lies in
+    digests: dict[str, str]  # of each module and other file
+
+
+def of_project() -> dict[Path, Content]:
+    """All manifests of the project's params.yaml, src/ and requirements.txt."""
+    root = artefacts.root()
+    requirements = (root / "requirements.txt").read_text(encoding="utf-8")
+    return all_manifests(config.load(artefacts.params_file()), root / "src", requirements)
+
+
 def all_manifests(params: Params, source: Path, requirements: str) -> dict[Path, Content]:
     """Every stage's manifest, by its path below manifests/.
 
-    source is the folder src/; requirements the text of requirements.txt. Raises GlassnetsError
+    source: the folder src/. requirements: the text of requirements.txt. Raises GlassnetsError
     where a package that computes is not pinned there.
     """
-    for cached in (_files, _imports, _digests):
-        cached.cache_clear()  # the code may have changed since
+    code = read(source)
     pinned = dict(re.findall(r"^([\w.-]+)==([\w.!+-]+)", requirements, re.MULTILINE))
     contents = {}
     for dataset in params.datasets:
-        planting = params.dataset(dataset).planting
-        sources = [dataset, planting.source] if planting else [dataset]
-        for stage in OF_DATASET:
-            contents[Path(dataset, f"{stage}.json")] = _content(
-                stage, parameters(params, stage, dataset), sources, None, source, pinned
-            )
-        of_all: Content = {}
-        for family in params.dataset(dataset).families:
-            for stage in OF_CELL:
-                own = parameters(params, stage, dataset, family)
-                content = _content(stage, own, [], family, source, pinned)
-                contents[Path(dataset, family, f"{stage}.json")] = content
-                of_all |= content["packages"]
-        # Its pages name the versions that everything was computed with.
-        of_compare = contents[Path(dataset, "compare.json")]
-        of_compare["packages"] = dict(sorted((of_all | of_compare["packages"]).items()))
+        data = params.dataset(dataset)
+        sources = [dataset, data.planting.source] if data.planting else [dataset]
+        versions: Content = {}
+        cells = [(stage, family) for family in data.families for stage in OF_CELL]
+        for stage, family in (*cells, *((stage, None) for stage in OF_DATASET)):
+            modules, packages = closure(code, stage, sources, family)
+            for name in sorted(packages - pinned.keys()):
+                raise GlassnetsError(
+                    f"requirements.txt: expected {name} pinned to a version, as stages compute "
+                    "with it, got none: add it to requirements.in and run make lock"
+                )
+            own = {name: pinned[name] for name in packages}
+            versions |= own
+            contents[Path(dataset, family or "", f"{stage}.json")] = {
+                "parameters": parameters(params, stage, dataset, family),
+                "code": {name: code.digests[name] for name in sorted(modules)},
+                # The pages of compare name the versions that everything was computed with.
+                "packages": dict(sorted((versions if stage == "compare" else own).items())),
+            }
     return contents
-
-
-# Parameters
 
 
 def parameters(params: Params, stage: str, dataset: str, family: str | None = None) -> Content:
     """The parameters that a stage reads, presets and defaults resolved, sorted by key."""
     data = params.dataset(dataset)
-    shared = {"runtime": _dump(params.runtime), "evaluation": _dump(params.evaluation)}
-    seeds = list(data.seeds)
-    network: Content = {"classes": data.classes, "shape": list(data.image_shape), "seeds": seeds}
-    training: Content = {}
-    if family is not None:
-        cell = data.family(family)
-        network |= {"network": _dump(cell.network), "runtime": shared["runtime"]}
-        training = {"training": _dump(cell.training)}
-    attribution = _dump(data.attribution)
-    methods = {key: attribution[key] for key in ("methods", "random_state")}
+    whole = resolved(data)
+    shared = {"runtime": params.runtime.model_dump(), "evaluation": params.evaluation.model_dump()}
+
+    def some(*keys: str) -> Content:
+        return {key: (whole | shared)[key] for key in keys}
+
+    cell = whole[family] if family else {"network": None, "training": None}
+    network = some("classes", "seeds", "runtime")
+    network |= {"shape": list(data.image_shape), "network": cell["network"]}
     match stage:
         case "fetch":
-            own = _fetched(params, data)
+            keys = ("shape", "classes", "sha256", "planting")
+            own = some(*keys)
+            if data.planting is not None:
+                source = resolved(params.dataset(data.planting.source))
+                own["source"] = {key: source[key] for key in keys}
         case "preprocess":
             split = ("split", "official_test_images", "test_size", "validation_size")
-            keys = (*split, "random_state", "stratify", "max_images", "classes")
-            own = {key: value for key, value in _dump(data).items() if key in keys}
+            own = some(*split, "random_state", "stratify", "max_images", "classes")
         case "sample":
-            own = _dump(data.sample)
+            own = whole["sample"]
         case "train":
-            own = network | training
+            own = network | {"training": cell["training"]}
         case "evaluate":
-            own = network | {"evaluation": shared["evaluation"]}
+            own = network | some("evaluation")
         case "memorise":
-            own = network | {"memorise": _dump(data.memorise)}
+            own = network | some("memorise")
         case "attribute":
-            own = network | methods
+            own = network | {key: whole["attribution"][key] for key in ("methods", "random_state")}
         case "judge":
-            own = network | attribution
+            own = network | whole["attribution"]
         case "verdict":
-            verdict = {"verdict": _dump(data.verdict), "seeds": seeds}
-            own = verdict | {"evaluation": shared["evaluation"]}
+            own = some("verdict", "seeds", "evaluation")
         case "compare":
-            own = shared | resolved(data)
+            own = shared | whole
         case _:
             raise GlassnetsError(f"expected a stage of {OF_DATASET + OF_CELL}, got {stage!r}")
     return dict(sorted(own.items()))
 
 
-def _fetched(params: Params, data: Dataset) -> Content:
-    keys = ("shape", "classes", "sha256", "planting")
-    own = {key: value for key, value in _dump(data).items() if key in keys}
-    if data.planting is not None:
-        own["source"] = _fetched(params, params.dataset(data.planting.source))
-    return own
-
-
 def resolved(data: Dataset) -> Content:
     """A dataset's whole group, presets resolved."""
-    cells = {family: _dump(data.family(family)) for family in data.families}
-    return _dump(data) | cells
-
-
-def _dump(model: Any) -> Content:
-    # A dataset's schema is a union that pydantic dumps well, but with a warning.
-    dumped: Content = model.model_dump(mode="json", exclude_none=False, warnings=False)
-    return dumped
-
-
-# Code and packages
-
-
-def _content(
-    stage: str,
-    own: Content,
-    sources: list[str],
-    family: str | None,
-    source: Path,
-    pinned: Mapping[str, str],
-) -> Content:
-    modules, packages = closure(source, stage, sources, family)
-    return {
-        "parameters": own,
-        "code": {name: _digests(source)[name] for name in sorted(modules)},
-        "packages": {name: _version(name, pinned) for name in sorted(packages)},
-    }
-
-
-def _version(name: str, pinned: Mapping[str, str]) -> str:
-    if name not in pinned:
-        raise GlassnetsError(
-            f"requirements.txt: expected {name} pinned to a version, as stages compute with it, "
-            "got none: add it to requirements.in and run make lock"
-        )
-    return pinned[name]
+    cells = {family: data.family(family).model_dump(mode="json") for family in data.families}
+    return data.model_dump(mode="json") | cells
 
 
 def closure(
-    source: Path, stage: str, sources: list[str], family: str | None
+    code: Code, stage: str, sources: list[str], family: str | None
 ) -> tuple[set[str], set[str]]:
     """Names of the project's modules that a stage's output depends on, and of the packages.
 
     What is found by name is no import: of the families the cell's own, of the sources the
     dataset's (and that of its images). A file that is no module is part of each module beside it.
     """
-    modules = _imports(source)
     members = {
         f"glassnets.{registry.SOURCES}": sources,
         f"glassnets.{registry.FAMILIES}": [] if family is None else [family],
     }
     found: set[str] = set()
     packages: set[str] = set()
-    waiting = _with_packages(f"{STAGES}.{stage}")
+    waiting = [f"{STAGES}.{stage}"]
     while waiting:
         name = waiting.pop()
         if name in found or name.startswith(LISTENING):
             continue
-        if name in modules:
+        top, _, inner = name.partition(".")
+        if name in code.imports:
             found.add(name)
             if name != RUNTIME:
-                waiting += [each for i in modules[name] for each in _with_packages(i)]
+                waiting += code.imports[name]
             waiting += [f"{name}.{each}" for each in members.get(name, ())]
-        elif (top := name.split(".")[0]) not in _NOT_PINNED | LISTENING_PACKAGES:
+        elif top not in _NOT_PINNED | LISTENING_PACKAGES:
             packages |= {DISTRIBUTIONS.get(each, each) for each in (top, *IMPLIED.get(top, ()))}
-    return found | {file for file, owner in _files(source).items() if owner in found}, packages
+        if inner:
+            waiting.append(name.rpartition(".")[0])  # Python runs a.b on the way to a.b.c
+    return found | {file for file, owner in code.owners.items() if owner in found}, packages
 
 
-@lru_cache(maxsize=4)
-def _files(source: Path) -> dict[str, str]:
-    """Each file of the package that is no module, by its path, and the package that it lies in."""
-    owners = {}
+def read(source: Path) -> Code:
+    """The code below the folder source."""
+    code = Code({}, {}, {})
     for file in sorted((source / "glassnets").rglob("[!.]*")):
-        if file.is_file() and file.suffix not in (".py", ".pyc"):
+        if file.suffix == ".py":
+            name, text = module_name(file, source), file.read_text(encoding="utf-8")
+            code.imports[name] = tuple(imports(ast.parse(text)))
+            code.digests[name] = digest(text)
+        elif file.is_file() and file.suffix != ".pyc":
+            name = str(file.relative_to(source))
             folder = next(f for f in file.parents if (f / "__init__.py").is_file())
-            owners[str(file.relative_to(source))] = ".".join(folder.relative_to(source).parts)
-    return owners
-
-
-def _with_packages(name: str) -> list[str]:
-    """a.b.c → a, a.b, a.b.c: what Python runs on the way."""
-    parts = name.split(".")
-    return [".".join(parts[:i]) for i in range(1, len(parts) + 1)]
-
-
-@lru_cache(maxsize=4)
-def _imports(source: Path) -> dict[str, tuple[str, ...]]:
-    """Of each module below source, all that it imports, in functions too."""
-    return {
-        name: tuple(imports(ast.parse(file.read_text(encoding="utf-8"))))
-        for name, file in _modules(source).items()
-    }
-
-
-@lru_cache(maxsize=4)
-def _digests(source: Path) -> dict[str, str]:
-    """A digest of each module below source, and of each other file by its path in the package."""
-    digests = {
-        name: digest(file.read_text(encoding="utf-8")) for name, file in _modules(source).items()
-    }
-    return digests | {file: _short((source / file).read_bytes()) for file in _files(source)}
-
-
-def _modules(source: Path) -> dict[str, Path]:
-    return {module_name(file, source): file for file in sorted(source.rglob("*.py"))}
+            code.owners[name] = module_name(folder, source)
+            code.digests[name] = _short(file.read_bytes())
+    return code
 
 
 def module_name(file: Path, source: Path) -> str:

@@ -17,16 +17,14 @@ from glassnets.errors import GlassnetsError, ParameterError
 from glassnets.pipeline import artefacts, networks
 from glassnets.report import leaderboards
 
+References = NDArray[np.uint8] | None
 NOT_JUDGED = "integrated_gradients"  # the default method where no leaderboard ranks any
 
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """The network of one (dataset, family, seed).
-
-    settings: options of the methods. leaderboard: what verdict@dataset-family wrote, None where it
-    has not run.
-    """
+    """The network of one (dataset, family, seed). settings: options of the methods. leaderboard:
+    what verdict@dataset-family wrote, None where it has not run."""
 
     dataset: str
     family: str
@@ -37,16 +35,13 @@ class Trained:
 
     def probabilities(self, images: NDArray[Any]) -> NDArray[np.float64]:
         """Predicted probabilities (n, classes) of images uint8 (n, h, w)."""
-
         from glassnets.evaluation.metrics import softmax  # scikit-learn takes a second to load
 
         return softmax(self.network.outputs(images.astype(np.float32)))
 
     def lacks(self, method: str) -> str | None:
         """What the method needs and this network has not, in words; None where it is defined.
-
-        Raises ParameterError for an unknown method.
-        """
+        Raises ParameterError for an unknown method."""
         need = methods.named(method).need
         return need.value if need and not need.met_by(self.network) else None
 
@@ -60,46 +55,25 @@ class Trained:
 
     def verdict(self, method: str) -> leaderboards.Verdict:
         """What the cell's leaderboard says of the method."""
+        command = f"dvc repro verdict@{self.dataset}-{self.family}"
         control = method in methods.CONTROLS
-        command = _verdict_stage(self.dataset, self.family)
         return leaderboards.verdict(self.leaderboard, method, control, command)
 
 
-def load(
-    data: schema.Dataset,
-    dataset: str,
-    family: str,
-    seed: int,
-    weights: Path,
-    references: NDArray[np.uint8] | None,
-    leaderboard: pd.DataFrame | None,
+def of_project(
+    data: schema.Dataset, dataset: str, family: str, seed: int, references: References
 ) -> Trained:
-    """A network of files. TensorFlow must have been started.
+    """The network that `dvc repro` trained, with its leaderboard, once TensorFlow is started.
 
-    data, dataset: the dataset's parameters and its name. weights: the file that the network of
-    family and seed was saved in. references: training images (n, h, w), None where no method that
-    draws from them will be called. leaderboard: see `Trained`.
+    data, dataset: the dataset's parameters and its name. family, seed: whose network. references:
+    training images (n, h, w), None where no method that draws from them will be called.
 
     Raises GlassnetsError where the weights are absent, broken or another network's.
     """
-    model, activations = networks.load(data, family, weights)
+    model, activations = networks.load(data, family, weights(dataset, family, seed))
     network = Explained(model, activations, references)
-    return Trained(dataset, family, seed, network, data.attribution, leaderboard)
-
-
-# Of the project, below `artefacts.root`
-
-
-def of_project(
-    data: schema.Dataset,
-    dataset: str,
-    family: str,
-    seed: int,
-    references: NDArray[np.uint8] | None,
-) -> Trained:
-    """The network that `dvc repro` trained, with the leaderboard that it made; see `load`."""
-    path, board = weights(dataset, family, seed), leaderboard(dataset, family)
-    return load(data, dataset, family, seed, path, references, board)
+    board = leaderboard(dataset, family)
+    return Trained(dataset, family, seed, network, data.attribution, board)
 
 
 def seed(data: schema.Dataset, dataset: str, requested: int | None) -> int:
@@ -135,7 +109,7 @@ def leaderboard(dataset: str, family: str) -> pd.DataFrame | None:
     if not ({"control", "passes"} <= {*flags} and {"method", "marks", "rank"} <= {*board.columns}):
         raise GlassnetsError(
             f"expected a leaderboard of methods in {path}, got another table: "
-            f"`{_verdict_stage(dataset, family)}` writes it"
+            f"`dvc repro verdict@{dataset}-{family}` writes it"
         )
     return board
 
@@ -146,12 +120,8 @@ def default_method(dataset: str, family: str) -> str:
     return NOT_JUDGED if board is None or board["control"].all() else verdicts.best(board)
 
 
-def references(dataset: str, names: Iterable[str]) -> NDArray[np.uint8] | None:
+def references(dataset: str, names: Iterable[str]) -> References:
     """The training images (n, h, w), None where none of the methods draws references from them."""
     if any(methods.named(name).need is Need.REFERENCES for name in names):
         return artefacts.load_arrays(artefacts.part(dataset, "train"))["images"]
     return None
-
-
-def _verdict_stage(dataset: str, family: str) -> str:
-    return f"dvc repro verdict@{dataset}-{family}"

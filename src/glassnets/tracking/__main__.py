@@ -2,7 +2,6 @@
 results that are here, as DVC took them from its cache or pulled them. Run again, it adds nothing.
 """
 
-from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -11,39 +10,24 @@ from dvc.repo import Repo
 
 from glassnets import config, registry
 from glassnets.config.schema import Params
-from glassnets.errors import GlassnetsError, ParameterError, in_one_line
+from glassnets.errors import GlassnetsError, in_one_line
 from glassnets.pipeline import artefacts
 from glassnets.tracking import from_files
 
 
 def track(params: Params, dataset: str) -> str:
-    """Logs what MLflow lacks of a dataset's cells; says in a line what that was.
-
-    Raises GlassnetsError where code, parameters, networks or results are not those of dvc.lock:
-    they would be logged as what they are not.
-    """
+    """Logs what MLflow lacks of a dataset's cells; gives a line that counts it. Raises
+    GlassnetsError where code, parameters, networks or results are not those of dvc.lock."""
     data = params.dataset(dataset)
-    _check_fresh(dataset, data.families)
-    written = sum(from_files.log(params, dataset, f, *from_files.STAGES) for f in data.families)
-    count = len(data.families) * len(data.seeds)
-    return (
-        f"{dataset}: {count} runs below {len(data.families)} parent runs in MLflow, "
-        f"{written or 'none'} of them written now"
-    )
-
-
-def _check_fresh(dataset: str, families: tuple[str, ...]) -> None:
-    cells = {f"{stage}@{dataset}-{family}" for stage in from_files.STAGES for family in families}
+    cells = {f"{stage}@{dataset}-{f}" for stage in from_files.STAGES for f in data.families}
     try:
-        with closing(Repo(str(artefacts.root()))) as repo:
+        with Repo(str(artefacts.root())) as repo:
             # As `dvc status` does, but without DVC's lock: several may do this at once.
             stale = sorted(
-                stage.name
-                for stage in repo.index.stages
-                if stage.name in cells
-                and (
-                    stage.cmd_changed or any(e.workspace_status() for e in stage.deps + stage.outs)
-                )
+                s.name
+                for s in repo.index.stages
+                if s.name in cells
+                and (s.cmd_changed or any(e.workspace_status() for e in s.deps + s.outs))
             )
     except DvcException as error:
         message = str(error).splitlines()[0]
@@ -54,6 +38,12 @@ def _check_fresh(dataset: str, families: tuple[str, ...]) -> None:
             f"{', '.join(stale)}: `dvc repro compare@{dataset}` makes them, or `dvc checkout` "
             "brings them back"
         )
+    written = sum(from_files.log(params, dataset, f, *from_files.STAGES) for f in data.families)
+    count = len(data.families) * len(data.seeds)
+    return (
+        f"{dataset}: {count} runs below {len(data.families)} parent runs in MLflow, "
+        f"{written or 'none'} of them written now"
+    )
 
 
 def command(
@@ -65,9 +55,7 @@ def command(
     """Logs to MLflow what it lacks of the networks and results that are here."""
     with in_one_line("other programs closed"):
         known = registry.names(registry.SOURCES)
-        for name in datasets or []:
-            if name not in known:
-                raise ParameterError(f"datasets: expected one of {', '.join(known)}, got {name!r}")
+        config.check_known("datasets", datasets or [], known)
         params = config.load(artefacts.params_file())
         chosen = datasets or [name for name in known if artefacts.models(name, "").is_dir()]
         if not chosen:
@@ -83,6 +71,4 @@ def command(
 
 
 if __name__ == "__main__":
-    application = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    application.command()(command)
-    application()
+    typer.run(command)

@@ -13,8 +13,7 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 from mlflow import entities
-from mlflow.models import Model, ModelSignature
-from mlflow.types import Schema, TensorSpec
+from mlflow.models import Model, infer_signature
 from tqdm import tqdm
 
 from glassnets import runtime
@@ -29,11 +28,8 @@ from glassnets.tracking.store import Experiment
 
 
 class Part(ABC):
-    """What a stage wrote of a seed or, for the parent run, of all seeds.
-
-    files: what is logged, of results/<dataset>/cells/<family>. Reading raises GlassnetsError where
-    the stage has not run.
-    """
+    """What a stage wrote of a seed or, for the parent run, of all seeds. files: what is logged, of
+    results/<dataset>/cells/<family>. Reading raises GlassnetsError where the stage has not run."""
 
     stage: ClassVar[str]
     files: ClassVar[tuple[str, ...]]
@@ -130,7 +126,36 @@ class Training(Part):
             run.experiment.client.delete_logged_model(half.model_id)
         runtime.start_tensorflow(self.params.runtime)
         model, _ = networks.load(self.data, self.key.family, self.paths[-1])
-        _log_model(run, self.key, of_keras_alone(model), entity.data.params)
+        self._log_model(run, of_keras_alone(model), entity.data.params)
+
+    def _log_model(self, run: Run, model: Any, params: dict[str, str]) -> None:
+        """What `mlflow.tensorflow.log_model` does, without its trial: that loads the model anew,
+        which draws from the global random numbers and prints."""
+        import keras
+        import mlflow.tensorflow
+
+        key, client = self.key, run.experiment.client
+        logged = client.create_logged_model(
+            run.experiment.id, key.name, run.id, key.tags, params, model_type="keras"
+        )
+        client.log_outputs(run.id, [entities.LoggedModelOutput(logged.model_id, step=0)])
+        images = artefacts.load_arrays(artefacts.part(key.dataset, "train"))["images"][:1]
+        logits = np.zeros((1, self.data.classes), np.float32)
+        # Named, for MLflow would look for them by running the model in a new process.
+        packages = ("tensorflow-cpu", "keras", "numpy")
+        # MLflow would pickle all custom layers that Keras knows of, though the model has none.
+        custom = patch.dict(keras.saving.get_custom_objects(), clear=True)
+        with tempfile.TemporaryDirectory() as folder, custom:
+            mlflow.tensorflow.save_model(
+                model,
+                f"{folder}/model",
+                mlflow_model=Model(logged.artifact_location, run.id, model_id=logged.model_id),
+                signature=infer_signature(images, logits),
+                input_example=images,
+                pip_requirements=[f"{name}=={version(name)}" for name in packages],
+            )
+            client.log_model_artifacts(logged.model_id, f"{folder}/model")
+        client.finalize_logged_model(logged.model_id, "READY")
 
 
 def of_keras_alone(model: Any) -> Any:
@@ -153,42 +178,6 @@ def of_keras_alone(model: Any) -> Any:
     return copy
 
 
-def _log_model(run: Run, key: RunKey, model: Any, params: dict[str, str]) -> None:
-    """A Keras model from images uint8 (n, h, w) to logits (n, classes) float32, not compiled.
-
-    What `mlflow.tensorflow.log_model` does, without its trial: that loads the model anew, which
-    draws from the global random numbers and prints.
-    """
-    import keras
-    import mlflow.tensorflow
-
-    client = run.experiment.client
-    logged = client.create_logged_model(
-        run.experiment.id, key.name, run.id, key.tags, params, model_type="keras"
-    )
-    client.log_outputs(run.id, [entities.LoggedModelOutput(logged.model_id, step=0)])
-    inputs = TensorSpec(np.dtype("uint8"), (-1, *model.input_shape[1:]))
-    outputs = TensorSpec(np.dtype("float32"), (-1, model.output_shape[-1]))
-    # Named, for MLflow would look for them by running the model in a new process.
-    packages = ("tensorflow-cpu", "keras", "numpy")
-    # MLflow would pickle all custom layers that Keras knows of, though the model has none.
-    custom = patch.dict(keras.saving.get_custom_objects(), clear=True)
-    with tempfile.TemporaryDirectory() as folder, custom:
-        mlflow.tensorflow.save_model(
-            model,
-            f"{folder}/model",
-            mlflow_model=Model(logged.artifact_location, run.id, model_id=logged.model_id),
-            signature=ModelSignature(Schema([inputs]), Schema([outputs])),
-            input_example=artefacts.load_arrays(artefacts.part(key.dataset, "train"))["images"][:1],
-            pip_requirements=[f"{name}=={version(name)}" for name in packages],
-        )
-        client.log_model_artifacts(logged.model_id, f"{folder}/model")
-    client.finalize_logged_model(logged.model_id, "READY")
-
-
-_OF_THE_MODEL = ("parameters", "train_accuracy", "overfitting_gap")  # not of the test data alone
-
-
 class Evaluation(Part):
     """Test metrics: the model's, on the test data; for the parent run mean, sd and interval."""
 
@@ -199,10 +188,12 @@ class Evaluation(Part):
     def metrics(self) -> dict[str, float]:
         found = {}
         for name, summary in artefacts.load_json(self.results / "metrics.json").items():
-            group = "model" if name in _OF_THE_MODEL else "test"
-            found[f"{group}/{name}"] = self._value(summary)
-            for end in ("sd", "ci_low", "ci_high") if (group, self.place) == ("test", None) else ():
-                found[f"test_spread/{name}_{end}"] = summary[end]
+            # Not of the test data alone.
+            of_model = name in ("parameters", "train_accuracy", "overfitting_gap")
+            found[f"{'model' if of_model else 'test'}/{name}"] = self._value(summary)
+            if self.place is None and not of_model:
+                for end in ("sd", "ci_low", "ci_high"):
+                    found[f"test_spread/{name}_{end}"] = summary[end]
         return found
 
     def write(self, run: Run) -> None:
@@ -272,34 +263,27 @@ def log(params: Params, dataset: str, family: str, *stages: str) -> int:
     """Logs what these of `STAGES` wrote of a cell, where MLflow lacks it, and what train wrote
     where it lacks the run. Gives the number of runs that were written to.
 
-    Raises GlassnetsError where MLflow cannot be used or a stage has not run. Starts TensorFlow,
-    with these parameters, where a model is lacking.
+    params: of the project; with them it starts TensorFlow where a model is lacking. dataset,
+    family: the cell. Raises GlassnetsError where MLflow cannot be used or a stage has not run.
     """
     keys = runs.keys(params, dataset, family)
+    written = 0
     # Alone, or two processes would make the same runs.
-    with (
-        store.alone(artefacts.results(dataset, family)),
-        store.experiment(dataset) as experiment,
-    ):
-        bar = tqdm(keys, desc=f"logging {family}", unit="run", disable=None, leave=False)
-        written = sum(_log(experiment, params, key, stages) for key in bar)
+    with store.alone(artefacts.results(dataset, family)), store.experiment(dataset) as experiment:
+        for key in tqdm(keys, desc=f"logging {family}", unit="run", disable=None, leave=False):
+            training = Training(params, key)
+            parts = [training, *(part(params, key) for part in PARTS[1:] if part.stage in stages)]
+            found = runs.find(experiment, key)
+            ours = (run for run in found if training.is_of(experiment, run))
+            old = max(ours, key=runs.ended, default=None)
+            lacking = [part for part in parts if old is None or part.faults(experiment, old)]
+            if old and not lacking and found == [old] and old.info.status == "FINISHED":
+                continue
+            run = Run(experiment, old.info.run_id) if old else runs.begin(experiment, key, params)
+            for part in lacking:
+                part.write(run)
+                experiment.client.set_tag(run.id, f"glassnets.{part.stage}", part.digest)
+            experiment.client.set_terminated(run.id)
+            written += 1
         runs.settle(experiment, keys)
     return written
-
-
-def _log(experiment: Experiment, params: Params, key: RunKey, stages: tuple[str, ...]) -> bool:
-    """Whether there was anything to log."""
-    training = Training(params, key)
-    parts = [training, *(part(params, key) for part in PARTS[1:] if part.stage in stages)]
-    found = runs.find(experiment, key)
-    ours = (run for run in found if training.is_of(experiment, run))
-    run = max(ours, key=runs.ended, default=None)
-    lacking = [part for part in parts if run is None or part.faults(experiment, run)]
-    if run and not lacking and found == [run] and run.info.status == "FINISHED":
-        return False
-    opened = Run(experiment, run.info.run_id) if run else runs.begin(experiment, key, params)
-    for part in lacking:
-        part.write(opened)
-        experiment.client.set_tag(opened.id, f"glassnets.{part.stage}", part.digest)
-    experiment.client.set_terminated(opened.id)
-    return True

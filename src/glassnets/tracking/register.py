@@ -8,7 +8,7 @@ import warnings
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import mlflow
 import numpy as np
@@ -22,7 +22,7 @@ import glassnets
 from glassnets import config, registry
 from glassnets.config.schema import Params
 from glassnets.data import Arrays
-from glassnets.errors import GlassnetsError, ParameterError, in_one_line
+from glassnets.errors import GlassnetsError, in_one_line
 from glassnets.pipeline import artefacts, trained
 from glassnets.tracking import runs, store
 from glassnets.tracking.runs import RunKey
@@ -30,7 +30,8 @@ from glassnets.tracking.store import Experiment
 
 ALIAS = "champion"
 CONTENT = "glassnets.content"  # tag: sha256 of all that the version holds
-MOST_DESCRIPTION = 5000  # characters: all that MLflow's database has room for
+MAX_DESCRIPTION = 5000  # characters: all that MLflow's database has room for
+METRICS = ("accuracy", "log_loss", "expected_calibration_error")  # tags
 PACKAGES = (
     "tensorflow-cpu",
     "keras",
@@ -45,6 +46,7 @@ PACKAGES = (
     "tqdm",
     "mlflow",
 )
+_PACKAGE = Path(glassnets.__file__).parent
 
 
 def register(params: Params, dataset: str) -> None:
@@ -54,7 +56,11 @@ def register(params: Params, dataset: str) -> None:
         seed = best_seed(dataset, family)
         best += [key for key in runs.keys(params, dataset, family) if key.seed == seed]
         trained.weights(dataset, family, seed)  # all must be there before one is registered
-        _card(dataset, family)
+        card = artefacts.results(dataset) / "families" / family / "model-card.md"
+        if not card.is_file():
+            raise GlassnetsError(
+                f"expected the model card {card}, got none: `dvc repro compare@{dataset}` writes it"
+            )
     train = artefacts.load_arrays(artefacts.part(dataset, "train"))
     with store.experiment(dataset) as experiment:
         bar = tqdm(best, desc="registering", unit="model", disable=None, leave=False)
@@ -69,13 +75,23 @@ def best_seed(dataset: str, family: str) -> int:
 
 
 def _registered(experiment: Experiment, params: Params, key: RunKey, train: Arrays) -> str:
-    """Registers a champion, unless it is already; says in a line which."""
+    """Registers a champion, unless it is already; a line that names it."""
     client, name = experiment.client, f"glassnets-{key.dataset}-{key.family}"
+    results = artefacts.results(key.dataset, key.family)
+    card = artefacts.results(key.dataset) / "families" / key.family / "model-card.md"
+    assert key.seed is not None
     with tempfile.TemporaryDirectory() as temporary:
-        network = Path(temporary) / "network"
+        network, folder = Path(temporary, "network"), f"{temporary}/model"
+        # All that the served network is made of, as plain files. Same input, same bytes.
         network.mkdir()
-        _write(network, key, train)
-        content = _content([network, Path(glassnets.__file__).parent])
+        weights = artefacts.weights(key.dataset, key.family, key.seed)
+        shutil.copyfile(weights, network / "network.weights.h5")
+        for source in (artefacts.params_file(), card, results / "leaderboard.csv"):
+            shutil.copy(source, network)
+        np.savez_compressed(network / "references.npz", images=train["images"])
+        about = {"dataset": key.dataset, "family": key.family, "seed": key.seed}
+        artefacts.save_json(network / "champion.json", about)
+        content = _content([network, _PACKAGE])
         with suppress(MlflowException):  # neither the model nor the alias need be there
             known = client.get_model_version_by_alias(name, ALIAS)
             if known.tags.get(CONTENT) == content:
@@ -83,49 +99,46 @@ def _registered(experiment: Experiment, params: Params, key: RunKey, train: Arra
         whole = (run for run in experiment.runs(key.tags) if runs.TRAINED in run.data.tags)
         run_id = next((run.info.run_id for run in whole), None)
         logged = client.create_logged_model(experiment.id, ALIAS, run_id)
-        folder = f"{temporary}/model"
-        _save(folder, network, logged, train)
+        with warnings.catch_warnings():
+            # It would rather be given a schema of the input, which would let 0.5 pass for a uint8,
+            # as 0: the model checks itself.
+            warnings.simplefilter("ignore")
+            mlflow.pyfunc.save_model(
+                folder,
+                python_model=str(Path(__file__).with_name("served_model.py")),
+                artifacts={"network": str(network)},
+                code_paths=[str(_PACKAGE)],
+                mlflow_model=Model(logged.artifact_location, run_id, model_id=logged.model_id),
+                signature=ModelSignature(
+                    params=ParamSchema([ParamSpec("explain", DataType.string, "")])
+                ),
+                input_example=(train["images"][:1], {"explain": ""}),
+                pip_requirements=[f"{package}=={version(package)}" for package in PACKAGES],
+            )
         client.log_model_artifacts(logged.model_id, folder)
     client.finalize_logged_model(logged.model_id, "READY")
-    card = description(_card(key.dataset, key.family).read_text(encoding="utf-8"))
+    text = description(card.read_text(encoding="utf-8"))
     with suppress(MlflowException):  # there is one of this name
         client.create_registered_model(name)
-    client.update_registered_model(name, card)
+    client.update_registered_model(name, text)
+    # What a person who looks at the version should see: metrics of this very seed.
+    place = params.dataset(key.dataset).seeds.index(key.seed)
+    metrics = artefacts.load_json(results / "metrics.json")
     registered = client.create_model_version(
         name,
         logged.artifact_location,
         run_id,
-        {CONTENT: content, **_tags(params, key, train)},
-        description=card,
+        {
+            CONTENT: content,
+            "seed": str(key.seed),
+            "train.sha256": runs.arrays_digest(train),
+            **{f"test.{each}": f"{metrics[each]['by_seed'][place]:.6g}" for each in METRICS},
+        },
+        description=text,
         model_id=logged.model_id,
     )
     client.set_registered_model_alias(name, ALIAS, registered.version)
     return f"{name}: version {registered.version} is the {ALIAS} now (seed {key.seed})"
-
-
-def _write(folder: Path, key: RunKey, train: Arrays) -> None:
-    """All that the served network is made of, as plain files. Same input, same bytes."""
-    assert key.seed is not None
-    results = artefacts.results(key.dataset, key.family)
-    for source, name in (
-        (artefacts.weights(key.dataset, key.family, key.seed), "network.weights.h5"),
-        (artefacts.params_file(), "params.yaml"),
-        (_card(key.dataset, key.family), "model-card.md"),
-        (results / "leaderboard.csv", "leaderboard.csv"),
-    ):
-        shutil.copyfile(source, folder / name)
-    np.savez_compressed(folder / "references.npz", images=train["images"])
-    about = {"dataset": key.dataset, "family": key.family, "seed": key.seed}
-    artefacts.save_json(folder / "champion.json", about)
-
-
-def _card(dataset: str, family: str) -> Path:
-    path = artefacts.results(dataset) / "families" / family / "model-card.md"
-    if not path.is_file():
-        raise GlassnetsError(
-            f"expected the model card {path}, got none: `dvc repro compare@{dataset}` writes it"
-        )
-    return path
 
 
 def _content(folders: list[Path]) -> str:
@@ -139,42 +152,13 @@ def _content(folders: list[Path]) -> str:
     return digest.hexdigest()
 
 
-def _save(folder: str, network: Path, logged: Any, train: Arrays) -> None:
-    # MLflow's schema of the input would let 0.5 pass for a uint8, as 0: the model checks itself.
-    options = ParamSchema([ParamSpec("explain", DataType.string, "")])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it would rather be given a schema, see above
-        mlflow.pyfunc.save_model(
-            folder,
-            python_model=str(Path(__file__).with_name("served_model.py")),
-            artifacts={"network": str(network)},
-            code_paths=[str(Path(glassnets.__file__).parent)],
-            mlflow_model=Model(
-                logged.artifact_location, logged.source_run_id, model_id=logged.model_id
-            ),
-            signature=ModelSignature(params=options),
-            input_example=(train["images"][:1], {"explain": ""}),
-            pip_requirements=[f"{package}=={version(package)}" for package in PACKAGES],
-        )
-
-
-def _tags(params: Params, key: RunKey, train: Arrays) -> dict[str, str]:
-    """What a person who looks at the version should see: metrics of this very seed."""
-    place = params.dataset(key.dataset).seeds.index(key.seed or 0)
-    metrics = artefacts.load_json(artefacts.results(key.dataset, key.family) / "metrics.json")
-    names = ("accuracy", "log_loss", "expected_calibration_error")
-    values = {f"test.{name}": f"{metrics[name]['by_seed'][place]:.6g}" for name in names}
-    digest = hashlib.sha256(train["images"].tobytes() + train["labels"].tobytes()).hexdigest()
-    return {"seed": str(key.seed), "train.sha256": digest, **values}
-
-
 def description(card: str) -> str:
     """A model card as MLflow has room for it: without its picture, and cut if it is too long."""
     text = "\n".join(line for line in card.splitlines() if not line.startswith("!["))
-    if len(text) <= MOST_DESCRIPTION:
+    if len(text) <= MAX_DESCRIPTION:
         return text
     rest = "\n\n… (in whole: model-card.md among the model's files)"
-    return text[: MOST_DESCRIPTION - len(rest)].rsplit("\n", 1)[0] + rest
+    return text[: MAX_DESCRIPTION - len(rest)].rsplit("\n", 1)[0] + rest
 
 
 def command(
@@ -182,13 +166,9 @@ def command(
 ) -> None:
     """Registers each family's best network, by validation, in MLflow's registry."""
     with in_one_line("other programs closed"):
-        if dataset not in registry.names(registry.SOURCES):
-            known = ", ".join(registry.names(registry.SOURCES))
-            raise ParameterError(f"datasets: expected one of {known}, got {dataset!r}")
+        config.check_known("datasets", [dataset], registry.names(registry.SOURCES))
         register(config.load(artefacts.params_file()), dataset)
 
 
 if __name__ == "__main__":
-    application = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    application.command()(command)
-    application()
+    typer.run(command)

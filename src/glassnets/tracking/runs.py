@@ -22,10 +22,12 @@ from mlflow import entities
 from mlflow.data.sources import LocalArtifactDatasetSource
 from mlflow.exceptions import MlflowException
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+from mlflow.utils.git_utils import get_git_commit
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from ruamel.yaml import YAML
 
 from glassnets.config.schema import Params
+from glassnets.data import Arrays
 from glassnets.pipeline import artefacts
 from glassnets.tracking import store
 from glassnets.tracking.store import Experiment
@@ -79,9 +81,14 @@ def inputs_digest(root: Path, dataset: str, family: str) -> str:
     of the data. What `dvc repro --allow-missing` left away counts as dvc.lock has it."""
     data = (artefacts.part(dataset, name) for name in ("train", "validation"))
     paths = (artefacts.manifest("train", dataset, family), *data)
-    names = [path.relative_to(artefacts.root()) for path in paths]
+    names = (path.relative_to(artefacts.root()) for path in paths)
     lines = "".join(f"{_md5(root, name)} {name}\n" for name in names)
     return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def arrays_digest(arrays: Arrays) -> str:
+    """sha256 of a part's images and labels."""
+    return hashlib.sha256(arrays["images"].tobytes() + arrays["labels"].tobytes()).hexdigest()
 
 
 def _md5(root: Path, name: Path) -> str:
@@ -121,13 +128,12 @@ class Run:
         dataset_digest that MLflow knows it by."""
         path = artefacts.part(dataset, part)
         arrays = artefacts.load_arrays(path)
-        digest = hashlib.sha256(arrays["images"].tobytes() + arrays["labels"].tobytes())
         described = mlflow.data.from_numpy(
             arrays["images"],
             source=LocalArtifactDatasetSource(str(path.relative_to(artefacts.root()))),
             targets=arrays["labels"],
             name=f"{dataset}-{part}",
-            digest=digest.hexdigest()[:36],  # all that MLflow has room for
+            digest=arrays_digest(arrays)[:36],  # all that MLflow has room for
         )
         tag = entities.InputTag("mlflow.data.context", context)
         used = [entities.DatasetInput(entities.Dataset(**described.to_dict()), [tag])]
@@ -164,11 +170,11 @@ def training_run(params: Params, dataset: str, family: str, seed: int) -> Iterat
         finally:
             monitor.finish()
             resources = {
-                "wall_seconds": time.perf_counter() - wall,
-                "cpu_seconds": time.process_time() - cpu,
-                "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                "resources/wall_seconds": time.perf_counter() - wall,
+                "resources/cpu_seconds": time.process_time() - cpu,
+                "resources/peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             }
-            run.log_metrics({f"resources/{name}": value for name, value in resources.items()})
+            run.log_metrics(resources)
             experiment.client.set_terminated(run.id, status)
 
 
@@ -176,7 +182,12 @@ def begin(experiment: Experiment, key: RunKey, params: Params) -> Run:
     """A new run, with its parameters and training data, below the parent run of its cell."""
     tags = {**key.tags, **_source(), PROCESS: _process(os.getpid())}
     if key.seed is not None:
-        tags[MLFLOW_PARENT_RUN_ID] = _parent(experiment, replace(key, seed=None), params)
+        of_all = replace(key, seed=None)
+        if found := find(experiment, of_all):
+            tags[MLFLOW_PARENT_RUN_ID] = max(found, key=ended).info.run_id
+        else:
+            tags[MLFLOW_PARENT_RUN_ID] = begin(experiment, of_all, params).id
+            experiment.client.set_terminated(tags[MLFLOW_PARENT_RUN_ID])
     created = experiment.client.create_run(experiment.id, tags=tags, run_name=key.name)
     run = Run(experiment, created.info.run_id)
     cell = params.dataset(key.dataset).family(key.family).model_dump()
@@ -185,14 +196,6 @@ def begin(experiment: Experiment, key: RunKey, params: Params) -> Run:
     experiment.client.log_batch(run.id, params=logged)
     run.log_dataset(key.dataset, "train", "training")
     return run
-
-
-def _parent(experiment: Experiment, key: RunKey, params: Params) -> str:
-    if found := find(experiment, key):
-        return str(max(found, key=ended).info.run_id)
-    run = begin(experiment, key, params)
-    experiment.client.set_terminated(run.id)
-    return run.id
 
 
 def find(experiment: Experiment, key: RunKey) -> list[entities.Run]:
@@ -223,11 +226,8 @@ def _process(pid: int) -> str:
 
 def settle(experiment: Experiment, keys: list[RunKey]) -> None:
     """Leaves one run of each key, the seeds' below the parent's, which is the first key's; and
-    marks the cell's runs and models as `INPUTS` says.
-
-    Of whole runs the one that ended last stays. Whoever ends last sees all others, so processes
-    that log the same at once leave one.
-    """
+    marks the cell's runs and models as `INPUTS` says. Of whole runs the one that ended last stays:
+    whoever ends last sees all others, so processes that log the same at once leave one."""
     client, parent = experiment.client, ""
     for key in keys:
         found = find(experiment, key)
@@ -246,32 +246,25 @@ def settle(experiment: Experiment, keys: list[RunKey]) -> None:
             client.set_tag(kept.info.run_id, MLFLOW_PARENT_RUN_ID, parent)
 
     current = inputs_digest(store.project(), keys[0].dataset, keys[0].family)
-
-    def mark(tags: Mapping[str, str]) -> dict[str, str]:
-        right = "current" if tags.get(DIGEST) == current else "other"
-        return {INPUTS: right} if tags.get(INPUTS) != right else {}
-
     for run in experiment.runs(keys[0].cell_tags):
-        for name, value in mark(run.data.tags).items():
-            client.set_tag(run.info.run_id, name, value)
+        mark = "current" if run.data.tags.get(DIGEST) == current else "other"
+        if run.data.tags.get(INPUTS) != mark:
+            client.set_tag(run.info.run_id, INPUTS, mark)
     for model in experiment.models():
-        if model.tags["glassnets.family"] == keys[0].family and (marked := mark(model.tags)):
-            client.set_logged_model_tags(model.model_id, marked)
+        mark = "current" if model.tags.get(DIGEST) == current else "other"
+        if model.tags["glassnets.family"] == keys[0].family and model.tags.get(INPUTS) != mark:
+            client.set_logged_model_tags(model.model_id, {INPUTS: mark})
 
 
 def _source() -> dict[str, str]:
     """Tags of where the code is from: the commit, and whether what the stages read differs from it,
     where the project is in git; the name of DVC's experiment where it runs one."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "--no-optional-locks", *arguments]
-        ran = subprocess.run(command, cwd=artefacts.root(), capture_output=True, text=True)
-        return ran.stdout.strip()
-
     name = os.environ.get("DVC_EXP_NAME")
     tags = {"dvc.experiment": name} if name else {}
-    if commit := git("rev-parse", "--verify", "--quiet", "HEAD"):
-        dirty = git("status", "--porcelain", "--", "src", "params.yaml", "dvc.yaml")
+    if commit := get_git_commit(str(artefacts.root())):
+        status = ["git", "--no-optional-locks", "status", "--porcelain", "--"]
+        read = ["src", "params.yaml", "dvc.yaml"]
+        ran = subprocess.run([*status, *read], cwd=artefacts.root(), capture_output=True)
         tags["mlflow.source.git.commit"] = commit
-        tags["mlflow.source.git.dirty"] = str(bool(dirty)).lower()
+        tags["mlflow.source.git.dirty"] = str(bool(ran.stdout)).lower()
     return tags

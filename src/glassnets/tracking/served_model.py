@@ -1,4 +1,4 @@
-"""What MLflow serves: raw images in; class, probabilities and, if asked, a map of why out.
+"""What MLflow serves: raw images in; class, probabilities and, if requested, an attribution out.
 
 MLflow runs this file whenever it loads the model ("models from code"), so nothing is pickled. The
 network lies beside it as plain files: see `register`.
@@ -17,17 +17,19 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 from numpy.typing import NDArray
 
 from glassnets import config, runtime
+from glassnets.attribution.network import Explained
 from glassnets.errors import GlassnetsError
-from glassnets.pipeline import artefacts, trained
+from glassnets.pipeline import artefacts, networks
+from glassnets.pipeline.trained import Trained
 
-MOST_IMAGES = 1000  # of a request
-MOST_EXPLAINED = 10  # of a request: the dearest method takes seconds for so many
+MAX_IMAGES = 1000  # of a request
+MAX_EXPLAINED = 10  # of a request: the slowest method takes seconds for these
 PARAMETER = "explain"  # the only one of a request: the method to explain the predictions with
 
 
 def _refuse_unknown(params: Any, schema: Any) -> Any:
     """MLflow's check of a request's params, which drops those that are not in the model's schema:
-    a request with a misspelt one would be answered as if it had none."""
+    a request with a misspelt one would give results as if it had none."""
     ours = [spec.name for spec in schema or ()] == [PARAMETER]
     unknown = sorted(params.keys() - {PARAMETER}, key=repr) if isinstance(params, dict) else []
     if ours and unknown:
@@ -49,14 +51,14 @@ class Champion(PythonModel):  # type: ignore[misc]  # mlflow ships no types
         loaded = config.load(folder / "params.yaml")
         if "tensorflow" not in sys.modules:  # else its owner has settings of their own
             runtime.start_tensorflow(loaded.runtime)
-        self._network = trained.load(
-            loaded.dataset(about["dataset"]),
-            about["dataset"],
-            about["family"],
-            about["seed"],
-            folder / "network.weights.h5",
-            artefacts.load_arrays(folder / "references.npz")["images"],
-            artefacts.load_table(folder / "leaderboard.csv"),
+        data = loaded.dataset(about["dataset"])
+        model, activations = networks.load(data, about["family"], folder / "network.weights.h5")
+        references = artefacts.load_arrays(folder / "references.npz")["images"]
+        self._network = Trained(
+            **about,
+            network=Explained(model, activations, references),
+            settings=data.attribution,
+            leaderboard=artefacts.load_table(folder / "leaderboard.csv"),
         )
         self._one_at_a_time = threading.Lock()
 
@@ -73,40 +75,34 @@ class Champion(PythonModel):  # type: ignore[misc]  # mlflow ships no types
         model_input: grey levels (n, h, w), whole numbers 0…255. Raises MlflowException, which a
         server answers with 400, for anything else.
         """
+        network, method = self._network, (params or {}).get(PARAMETER)
         try:
-            return self._answers(model_input, (params or {}).get(PARAMETER) or None)
+            images = grey_levels(model_input, network.network.image_shape)
+            if method and len(images) > MAX_EXPLAINED:
+                raise GlassnetsError(
+                    f"inputs: expected at most {MAX_EXPLAINED} images to explain in a request, "
+                    f"got {len(images)}"
+                )
+            if method and (lack := network.lacks(method)):
+                raise GlassnetsError(
+                    f"explain: {method} is not defined for {network.family}: it needs {lack}"
+                )
+            with self._one_at_a_time:
+                probabilities = network.probabilities(images)
+                predicted = probabilities.argmax(axis=1)
+                maps: Any = network.attribute(method, images, predicted) if method else ()
+            results: list[dict[str, Any]] = [
+                {"class": int(k), "probabilities": p.tolist()}
+                for k, p in zip(predicted, probabilities, strict=True)
+            ]
+            if method:
+                verdict = network.verdict(method)
+                about = {"method": method, "verdict": verdict.text, "doubtful": verdict.doubtful}
+                for result, heat in zip(results, maps, strict=True):
+                    result["explanation"] = {**about, "map": heat.tolist()}
         except GlassnetsError as error:
             raise MlflowException(str(error), INVALID_PARAMETER_VALUE) from None
-
-    def _answers(self, given: Any, method: str | None) -> list[dict[str, Any]]:
-        images = grey_levels(given, self._network.network.image_shape)
-        if method and len(images) > MOST_EXPLAINED:
-            raise GlassnetsError(
-                f"inputs: expected at most {MOST_EXPLAINED} images to explain in a request, "
-                f"got {len(images)}"
-            )
-        if method and (lack := self._network.lacks(method)):
-            raise GlassnetsError(
-                f"explain: {method} is not defined for {self._network.family}: it needs {lack}"
-            )
-        with self._one_at_a_time:
-            probabilities = self._network.probabilities(images)
-            predicted = probabilities.argmax(axis=1)
-            maps = self._network.attribute(method, images, predicted) if method else None
-        answers: list[dict[str, Any]] = [
-            {"class": int(k), "probabilities": p.tolist()}
-            for k, p in zip(predicted, probabilities, strict=True)
-        ]
-        if method and maps is not None:
-            verdict = self._network.verdict(method)
-            for answer, heat in zip(answers, maps, strict=True):
-                answer["explanation"] = {
-                    "method": method,
-                    "map": heat.tolist(),
-                    "verdict": verdict.text,
-                    "doubtful": verdict.doubtful,
-                }
-        return answers
+        return results
 
 
 def grey_levels(given: Any, shape: tuple[int, int]) -> NDArray[np.uint8]:
@@ -120,9 +116,9 @@ def grey_levels(given: Any, shape: tuple[int, int]) -> NDArray[np.uint8]:
         raise GlassnetsError(f"{expected}, got values of another kind ({images.dtype})")
     if images.ndim != 3 or images.shape[1:] != shape:
         raise GlassnetsError(f"{expected}, got an array {images.shape}")
-    if not 1 <= len(images) <= MOST_IMAGES:
+    if not 1 <= len(images) <= MAX_IMAGES:
         raise GlassnetsError(
-            f"inputs: expected 1 to {MOST_IMAGES} images in a request, got {len(images)}"
+            f"inputs: expected 1 to {MAX_IMAGES} images in a request, got {len(images)}"
         )
     if not (np.isfinite(images).all() and images.min() >= 0 and images.max() <= 255):
         raise GlassnetsError(f"{expected}, got {images.min():g} to {images.max():g}")

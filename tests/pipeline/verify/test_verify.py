@@ -51,8 +51,8 @@ def test_a_fresh_clone_passes(inside):
         "manifests": (),
         "readme": (),
     }
-    assert re.fullmatch(r"\d+ stages, \d+ of their outputs not here", outcomes["freshness"].said)
-    assert re.fullmatch(r"\d+ manifests", outcomes["manifests"].said)
+    assert re.fullmatch(r"\d+ stages, \d+ of their outputs not here", outcomes["freshness"].message)
+    assert re.fullmatch(r"\d+ manifests", outcomes["manifests"].message)
 
 
 def test_this_environment_passes():

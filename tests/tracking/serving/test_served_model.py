@@ -8,7 +8,7 @@ import pytest
 from mlflow.types import DataType, ParamSchema, ParamSpec
 
 from glassnets.errors import GlassnetsError
-from glassnets.tracking.served_model import MOST_IMAGES, _refuse_unknown, grey_levels
+from glassnets.tracking.served_model import MAX_IMAGES, _refuse_unknown, grey_levels
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 8, 8), dtype=np.uint8)
 IMAGES[0, 0, :2] = 0, 255
@@ -36,7 +36,7 @@ def test_whole_grey_levels_of_any_type_are_taken(given):
         (IMAGES[0], "got an array (8, 8)"),
         (IMAGES[:, :7], "got an array (3, 7, 8)"),
         (IMAGES[:0], "got 0"),
-        (np.zeros((MOST_IMAGES + 1, 8, 8)), f"expected 1 to {MOST_IMAGES} images"),
+        (np.zeros((MAX_IMAGES + 1, 8, 8)), f"expected 1 to {MAX_IMAGES} images"),
         (IMAGES > 99, "values of another kind (bool)"),
         (IMAGES.astype(str), "values of another kind"),
         (pd.DataFrame(IMAGES[0]), "got DataFrame"),

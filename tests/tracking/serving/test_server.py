@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from glassnets import config
 from glassnets.tracking.register import register
-from glassnets.tracking.served_model import MOST_EXPLAINED
+from glassnets.tracking.served_model import MAX_EXPLAINED
 
 pytestmark = pytest.mark.exhaustive
 
@@ -122,8 +122,8 @@ def test_the_attribution_comes_with_the_verdict_on_its_method(post, network, met
             "attention_rollout is not defined for cnn",
         ),
         (
-            {"inputs": [[[0] * 8] * 8] * (MOST_EXPLAINED + 1), "params": {"explain": "gradient"}},
-            f"at most {MOST_EXPLAINED} images to explain",
+            {"inputs": [[[0] * 8] * 8] * (MAX_EXPLAINED + 1), "params": {"explain": "gradient"}},
+            f"at most {MAX_EXPLAINED} images to explain",
         ),
         ({"dataframe_split": {"columns": ["a"], "data": [[1]]}}, "got DataFrame"),
         (b'{"inputs": ', "valid JSON"),

@@ -1,4 +1,4 @@
-"""What all stages do on the command line: read the arguments and params.yaml, work, and say in
+"""What all stages do on the command line: read the arguments and params.yaml, work, and print in
 one line what went wrong (exit 2: usage error; 1: failure while working)."""
 
 from collections.abc import Callable
@@ -8,52 +8,40 @@ import typer
 
 from glassnets import config, registry
 from glassnets.config.schema import Params
-from glassnets.errors import ParameterError, in_one_line
+from glassnets.errors import in_one_line
 from glassnets.pipeline import artefacts
 
 DatasetName = Annotated[str, typer.Argument(metavar="DATASET", help="Such as digits or mnist.")]
 FamilyName = Annotated[str, typer.Argument(metavar="FAMILY", help="Such as cnn.")]
-
-_OUT_OF_MEMORY = "a smaller batch_size"
 
 
 def run_dataset(work: Callable[[Params, str], None]) -> None:
     """Makes a command line of a stage that works on a dataset."""
 
     def command(dataset: DatasetName) -> None:
-        with in_one_line(_OUT_OF_MEMORY):
-            work(_params(dataset), dataset)
+        _run(work, dataset)
 
-    _run(command, work.__doc__)
+    command.__doc__ = work.__doc__
+    typer.run(command)
 
 
 def run_cell(work: Callable[[Params, str, str], None]) -> None:
     """Makes a command line of a stage that works on a (dataset, family)."""
 
     def command(dataset: DatasetName, family: FamilyName) -> None:
-        with in_one_line(_OUT_OF_MEMORY):
-            work(_params(dataset, family), dataset, family)
+        _run(work, dataset, family)
 
-    _run(command, work.__doc__)
-
-
-def _params(dataset: str, family: str | None = None) -> Params:
-    """params.yaml, once it is sure that it holds what was asked for."""
-    for kind, package, name in (
-        ("datasets", registry.SOURCES, dataset),
-        ("families", registry.FAMILIES, family),
-    ):
-        known = registry.names(package)
-        if name is not None and name not in known:
-            raise ParameterError(f"{kind}: expected one of {', '.join(known)}, got {name!r}")
-    loaded = config.load(artefacts.params_file())
-    group = loaded.dataset(dataset)
-    if family is not None:
-        group.family(family)
-    return loaded
+    command.__doc__ = work.__doc__
+    typer.run(command)
 
 
-def _run(command: Callable[..., None], doc: str | None) -> None:
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command(help=doc)(command)
-    app()
+def _run(work: Callable[..., None], dataset: str, *family: str) -> None:
+    """Works once it is sure that params.yaml has the requested groups."""
+    with in_one_line("a smaller batch_size"):
+        config.check_known("datasets", [dataset], registry.names(registry.SOURCES))
+        config.check_known("families", family, registry.names(registry.FAMILIES))
+        params = config.load(artefacts.params_file())
+        group = params.dataset(dataset)
+        for name in family:
+            group.family(name)
+        work(params, dataset, *family)

@@ -46,7 +46,17 @@ def compare(params: Params, dataset: str) -> None:
     sample = artefacts.load_table(artefacts.sample(dataset))
     agreement.check({family: each.attributions for family, each in results.items()}, sample)
     agreed = agreement.agreement(results, params.evaluation)
-    setting, run = _setting(params, dataset, len(sample), seeds), _run(params, dataset)
+    split = artefacts.load_json(artefacts.results(dataset) / "split.json")
+    setting = Setting(
+        dataset=dataset,
+        split=split_in_words(data),
+        images=split["images"],
+        duplicates=split["duplicates_of_earlier_parts"]["test"],
+        sample=len(sample),
+        seeds=tuple(seeds),
+        confidence_level=params.evaluation.confidence_level,
+    )
+    run = _run(params, dataset)
 
     outputs: dict[str, Output] = {
         "comparison.csv": table,
@@ -103,25 +113,12 @@ def _metrics(results: Mapping[str, Results]) -> pd.DataFrame:
 
 def _results(dataset: str, family: str) -> Results:
     folder = artefacts.results(dataset, family)
-    tables = ("predictions", "history", "reliability", "confusion_matrix", "classes", "leaderboard")
+    tables = ("predictions", *_JOINED)
     return Results(
         metrics=artefacts.load_json(folder / "metrics.json"),
         attributions=artefacts.load_arrays(artefacts.attributions(dataset, family)),
         verdicts=artefacts.load_json(folder / "verdicts.json"),
         **{name: artefacts.load_table(folder / f"{name}.csv") for name in tables},
-    )
-
-
-def _setting(params: Params, dataset: str, sample: int, seeds: list[int]) -> Setting:
-    split = artefacts.load_json(artefacts.results(dataset) / "split.json")
-    return Setting(
-        dataset=dataset,
-        split=split_in_words(params.dataset(dataset)),
-        images=split["images"],
-        duplicates=split["duplicates_of_earlier_parts"]["test"],
-        sample=sample,
-        seeds=tuple(seeds),
-        confidence_level=params.evaluation.confidence_level,
     )
 
 

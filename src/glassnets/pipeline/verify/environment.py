@@ -1,12 +1,13 @@
-"""Is the environment the one that requirements*.txt pin?"""
+"""The environment and what requirements*.txt pin."""
 
 import re
 from importlib.metadata import distributions
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from glassnets.pipeline import artefacts
-from glassnets.pipeline.verify.outcome import Outcome
+from glassnets.pipeline.verify import Outcome
 
 FILES = ("requirements.txt", "requirements-dev.txt")
 # Not pinned by us: ourselves, and what builds an environment before it holds anything.
@@ -14,7 +15,10 @@ OWN = {"glassnets", "pip"}
 
 
 def environment() -> Outcome:
-    """Names every package that is missing, of another version, or pinned nowhere."""
+    """Are the packages those that requirements*.txt pin?
+
+    Names every package that is missing, of another version, or pinned nowhere.
+    """
     pinned = {}
     faults = []
     for file in FILES:
@@ -23,13 +27,13 @@ def environment() -> Outcome:
                 continue
             if not re.fullmatch(r"==[^,*]+", str(requirement.specifier)):
                 faults.append(f"{file}: {requirement.name} is not pinned to one version")
-            pinned[_normal(requirement.name)] = requirement
-    here = {_normal(found.metadata["Name"]): found.version for found in distributions()}
-    for name, requirement in sorted(pinned.items()):
-        if name not in here:
-            faults.append(f"{name}: expected {requirement.specifier}, got none")
-        elif not requirement.specifier.contains(here[name], prereleases=True):
-            faults.append(f"{name}: expected {requirement.specifier}, got {here[name]}")
+            pinned[canonicalize_name(requirement.name)] = requirement.specifier
+    here = {canonicalize_name(each.metadata["Name"]): each.version for each in distributions()}
+    faults += [
+        f"{name}: expected {specifier}, got {here.get(name, 'none')}"
+        for name, specifier in sorted(pinned.items())
+        if name not in here or not specifier.contains(here[name], prereleases=True)
+    ]
     faults += [
         f"{name}: {here[name]} is installed, but pinned nowhere"
         for name in sorted(here.keys() - pinned.keys() - OWN)
@@ -41,7 +45,3 @@ def requirements(text: str) -> list[Requirement]:
     """The requirements of a compiled file: each line that begins one, without its hashes."""
     lines = (re.sub(r"\s*(\\|--hash=\S+|#.*)", "", line) for line in text.splitlines())
     return [Requirement(line) for line in lines if line.strip()]
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,37 +1,36 @@
-"""Does MLflow hold just the runs of these inputs: one, whole, of each (dataset, family, seed)?"""
+"""MLflow's runs and models/ and results/."""
 
 from collections.abc import Sequence
 
 from glassnets import config
 from glassnets.pipeline import artefacts
-from glassnets.pipeline.verify.outcome import Outcome
+from glassnets.pipeline.verify import Outcome
 from glassnets.tracking import from_files, store
 from glassnets.tracking import runs as runs_
 
 
 def runs(datasets: Sequence[str]) -> Outcome:
-    """Looks at those of the datasets whose networks are here. Runs of other inputs (an older
-    recipe, another branch) may stand beside theirs."""
+    """Does MLflow hold just the runs of these inputs?
+
+    One, whole, of each (dataset, family, seed) whose networks are here. Runs of other inputs (an
+    older recipe, another branch) may stand beside theirs.
+    """
     params = config.load(artefacts.params_file())
-    faults: list[str] = []
-    seen, elsewhere = 0, []
-    for dataset in datasets:
-        for family in params.dataset(dataset).families:
-            if not artefacts.models(dataset, family).is_dir():
-                elsewhere.append(f"{dataset} {family}")
-                continue
-            with store.experiment(dataset) as experiment:
-                for key in runs_.keys(params, dataset, family):
-                    found = experiment.runs(key.tags)
-                    seen += len(found)
-                    name = f"{key.name} of {dataset}"
-                    if len(found) != 1:
-                        faults.append(f"{name}: expected 1 run of these inputs, got {len(found)}")
-                    for run in found:
-                        if wrong := list(from_files.faults(experiment, params, key, run)):
-                            more = f" and {len(wrong) - 1} more" if wrong[1:] else ""
-                            faults.append(f"{name}: {wrong[0]}{more}")
-    message = f"{seen} runs"
-    if elsewhere:
-        message += f"; networks not here, so not looked at: {', '.join(elsewhere)}"
-    return Outcome(tuple(faults), message)
+    faults, seen, elsewhere = [], 0, []
+    for dataset, family in ((d, f) for d in datasets for f in params.dataset(d).families):
+        if not artefacts.models(dataset, family).is_dir():
+            elsewhere.append(f"{dataset} {family}")
+            continue
+        with store.experiment(dataset) as experiment:
+            for key in runs_.keys(params, dataset, family):
+                found = experiment.runs(key.tags)
+                seen += len(found)
+                name = f"{key.name} of {dataset}"
+                if len(found) != 1:
+                    faults.append(f"{name}: expected 1 run of these inputs, got {len(found)}")
+                for run in found:
+                    if wrong := list(from_files.faults(experiment, params, key, run)):
+                        more = f" and {len(wrong) - 1} more" if wrong[1:] else ""
+                        faults.append(f"{name}: {wrong[0]}{more}")
+    rest = f"; networks not here, so not looked at: {', '.join(elsewhere)}" if elsewhere else ""
+    return Outcome(tuple(faults), f"{seen} runs{rest}")
