@@ -139,6 +139,14 @@ def parameters(params: Params, stage: str, dataset: str, family: str | None = No
     return dict(sorted(own.items()))
 
 
+def differs(params: Params, stage: str, dataset: str, family: str) -> bool:
+    """Whether the parameters of a cell's stage are not those of its manifest."""
+    path = artefacts.root() / "manifests" / dataset / family / f"{stage}.json"
+    return bool(
+        artefacts.load_json(path)["parameters"] != parameters(params, stage, dataset, family)
+    )
+
+
 def resolved(data: Dataset) -> Content:
     """A dataset's whole group, presets resolved."""
     cells = {family: data.family(family).model_dump(mode="json") for family in data.families}

@@ -11,7 +11,7 @@ from dvc.repo import Repo
 from glassnets import config, registry
 from glassnets.config.schema import Params
 from glassnets.errors import GlassnetsError, in_one_line
-from glassnets.pipeline import artefacts
+from glassnets.pipeline import artefacts, manifests
 from glassnets.tracking import from_files
 
 
@@ -19,7 +19,11 @@ def track(params: Params, dataset: str) -> str:
     """Logs what MLflow lacks of a dataset's cells; gives a line that counts it. Raises
     GlassnetsError where code, parameters, networks or results are not those of dvc.lock."""
     data = params.dataset(dataset)
-    cells = {f"{stage}@{dataset}-{f}" for stage in from_files.STAGES for f in data.families}
+    cells = {
+        f"{stage}@{dataset}-{family}": manifests.differs(params, stage, dataset, family)
+        for stage in from_files.STAGES
+        for family in data.families
+    }
     try:
         with Repo(str(artefacts.root())) as repo:
             # As `dvc status` does, but without DVC's lock: several may do this at once.
@@ -27,7 +31,11 @@ def track(params: Params, dataset: str) -> str:
                 s.name
                 for s in repo.index.stages
                 if s.name in cells
-                and (s.cmd_changed or any(e.workspace_status() for e in s.deps + s.outs))
+                and (
+                    cells[s.name]
+                    or s.cmd_changed
+                    or any(e.workspace_status() for e in s.deps + s.outs)
+                )
             )
     except DvcException as error:
         message = str(error).splitlines()[0]
