@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from glassnets import config, runtime
 from glassnets.attribution import verdicts
 from glassnets.evaluation import metrics
-from glassnets.pipeline import artefacts, networks
+from glassnets.pipeline import artefacts, manifests, networks
 from glassnets.tracking import from_files
 
 ROOT = Path(__file__).parents[2]
@@ -66,7 +66,9 @@ def _write_cell(params, family):
     results.mkdir(parents=True)
     manifest = artefacts.manifest("train", "digits", family)
     manifest.parent.mkdir(parents=True)
-    artefacts.save_json(manifest, {"family": family})
+    artefacts.save_json(
+        manifest, {"parameters": manifests.parameters(params, "train", "digits", family)}
+    )
     rng = np.random.default_rng(len(family))
     curves = ["loss", "accuracy", "val_loss", "val_accuracy"]
     history = pd.DataFrame(rng.random((4, 4)), columns=curves)

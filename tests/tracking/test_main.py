@@ -76,6 +76,17 @@ def test_what_is_not_as_dvcs_lock_has_it_is_not_logged(locked, track, path, stag
     assert len(locked.runs()) == 3
 
 
+def test_a_recipe_that_was_not_trained_is_not_logged(locked, track):
+    params = artefacts.params_file()
+    content = params.read_text(encoding="utf-8")
+    edited = content.replace("weight_decay: 0.01", "weight_decay: 0.02")
+    assert edited != content
+    params.write_text(edited, encoding="utf-8")
+    code, out, err = track()
+    assert (code, out) == (1, "")
+    assert "got others in train@digits-cnn, train@digits-feedforward: " in err
+
+
 def test_an_unknown_dataset_is_refused(store, track):
     code, _, err = track("tea")
     assert (code, err) == (

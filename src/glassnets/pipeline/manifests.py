@@ -141,10 +141,8 @@ def parameters(params: Params, stage: str, dataset: str, family: str | None = No
 
 def differs(params: Params, stage: str, dataset: str, family: str) -> bool:
     """Whether the parameters of a cell's stage are not those of its manifest."""
-    path = artefacts.root() / "manifests" / dataset / family / f"{stage}.json"
-    return bool(
-        artefacts.load_json(path)["parameters"] != parameters(params, stage, dataset, family)
-    )
+    written = artefacts.load_json(artefacts.manifest(stage, dataset, family))
+    return bool(written["parameters"] != parameters(params, stage, dataset, family))
 
 
 def resolved(data: Dataset) -> Content:

@@ -19,32 +19,30 @@ def track(params: Params, dataset: str) -> str:
     """Logs what MLflow lacks of a dataset's cells; gives a line that counts it. Raises
     GlassnetsError where code, parameters, networks or results are not those of dvc.lock."""
     data = params.dataset(dataset)
-    cells = {
-        f"{stage}@{dataset}-{family}": manifests.differs(params, stage, dataset, family)
-        for stage in from_files.STAGES
+    cells = {f"{stage}@{dataset}-{f}" for stage in from_files.STAGES for f in data.families}
+    # What a run says of its recipe comes from params.yaml, which DVC itself does not look at.
+    stale = {
+        f"train@{dataset}-{family}"
         for family in data.families
+        if manifests.differs(params, "train", dataset, family)
     }
     try:
         with Repo(str(artefacts.root())) as repo:
             # As `dvc status` does, but without DVC's lock: several may do this at once.
-            stale = sorted(
+            stale |= {
                 s.name
                 for s in repo.index.stages
                 if s.name in cells
-                and (
-                    cells[s.name]
-                    or s.cmd_changed
-                    or any(e.workspace_status() for e in s.deps + s.outs)
-                )
-            )
+                and (s.cmd_changed or any(e.workspace_status() for e in s.deps + s.outs))
+            }
     except DvcException as error:
         message = str(error).splitlines()[0]
         raise GlassnetsError(f"expected DVC to say what is fresh, got: {message}") from error
     if stale:
         raise GlassnetsError(
             f"{dataset}: expected networks and results as dvc.lock has them, got others in "
-            f"{', '.join(stale)}: `dvc repro compare@{dataset}` makes them, or `dvc checkout` "
-            "brings them back"
+            f"{', '.join(sorted(stale))}: `dvc repro compare@{dataset}` makes them, or "
+            "`dvc checkout` brings them back"
         )
     written = sum(from_files.log(params, dataset, f, *from_files.STAGES) for f in data.families)
     count = len(data.families) * len(data.seeds)
