@@ -1,6 +1,8 @@
 """params.yaml has the form in which DVC writes it, so that an experiment changes one line."""
 
 import difflib
+import json
+import re
 import shutil
 from pathlib import Path
 
@@ -28,3 +30,16 @@ def test_an_override_changes_one_line(tmp_path, override):
     after = path.read_text(encoding="utf-8").splitlines()
     changed = [line[:2] for line in difflib.ndiff(before, after) if line[:2] in ("+ ", "- ")]
     assert changed in (["- ", "+ "], ["+ "])
+
+
+def test_above_each_recipe_stands_the_accuracy_of_its_results():
+    content = OURS.read_text(encoding="utf-8")
+    for name in ("digits", "planted", "mnist"):
+        accuracies = json.loads((OURS.parent / "results" / name / "accuracy.json").read_text())
+        group = re.search(rf"^{name}:$.*?(?=^\w|\Z)", content, re.DOTALL | re.MULTILINE)[0]
+        expected = re.findall(
+            r"^  # (\S+) % of test images; a seed .*\n  (\w+):$", group, re.MULTILINE
+        )
+        assert {family: value for value, family in expected} == {
+            family: f"{100 * accuracy:.2f}" for family, accuracy in accuracies.items()
+        }
