@@ -478,6 +478,10 @@ def test_openml_pixels_that_are_no_bytes(serve, digits, tmp_path, value):
 def test_an_interrupted_download_ends_at_once(serve, digits, tmp_path):
     server = serve(*digits)
     server.interrupted_at = ARFF
-    with pytest.raises(KeyboardInterrupt):
-        mnist.load(tmp_path)
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & ignores it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            mnist.load(tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, inherited)
     assert server.requested == PLACES
