@@ -63,10 +63,10 @@ def command(
     fitted = picture.read(image, dataset, data.image_shape, invert)
     for each in requested:
         trained.weights(dataset, each, seed)  # before the seconds that TensorFlow takes
-    references = trained.references(dataset, {m for names in requested.values() for m in names})
+    train = trained.training(dataset, {m for names in requested.values() for m in names})
 
     runtime.start_tensorflow(params.runtime)
-    networks = [trained.of_project(data, dataset, f, seed, references) for f in requested]
+    networks = [trained.of_project(data, dataset, f, seed, train) for f in requested]
     explanations = [
         _explanation(network, defined, fitted.pixels, target)
         for network, defined in _defined(networks, requested, leave_out)

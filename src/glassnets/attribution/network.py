@@ -1,8 +1,12 @@
 """A network as attribution methods use it: class logits, their gradients, named activations.
 
-Methods evaluate an image x at *points* s_k·x + o_k: scale s_k and offset o_k are arrays
-(k, h or 1, w or 1), the same for every image. What is drawn at random is thus drawn once for all
-images, and no map depends on the batch that holds its image.
+Methods evaluate an image x at *points* s_k·x + t_k·r, r the reference's pixels (see `references`).
+The scale s_k, and t_k, which is 1 − s_k unless said otherwise, are arrays (k, h or 1, w or 1), the
+same for every image. What is drawn at random is thus drawn once for all images, and no map depends
+on the batch that holds its image.
+
+What is explained is a weighted sum of the class logits: that of one class, or the difference of
+two, "why a and not b".
 """
 
 import math
@@ -20,9 +24,10 @@ from glassnets.config.schema import Shape
 from glassnets.errors import GlassnetsError
 
 Floats = NDArray[np.float32]
-Targets = NDArray[np.int32]
+# Float32 (n, classes): the weight of each class logit in what is explained.
+Targets = NDArray[np.float32]
 
-# In TensorFlow: named activations (n, …) and the class logit's gradients by them → (n, …).
+# In TensorFlow: named activations (n, …) and the gradients by them of what is explained → (n, …).
 Reading = Callable[[list[Any], list[Any]], Any]
 
 
@@ -34,7 +39,9 @@ class Explained:
     activations: inner Keras tensors of the model by name, as `families.build` gives them. Methods
     read feature maps (n, rows, columns, channels) of any name, ``tokens`` (n, t, d), and attention
     scores ``attention_<i>`` (n, heads, t, t), block by block.
-    references: training images (m, h, w), uint8 or float32, to draw references from.
+    references: training images (m, h, w), uint8 or float32, to take references from.
+    labels: their classes (m,), which some controls need.
+    blur: the standard deviation of the reference blur, in parts of the image's shorter side.
     batch_size: how many points go through the network in one pass, which bounds the memory; None
     chooses for speed, see `points_at_once`.
 
@@ -44,6 +51,8 @@ class Explained:
     model: Any
     activations: Mapping[str, Any] = field(default_factory=dict)
     references: NDArray[Any] | None = None
+    labels: NDArray[Any] | None = None
+    blur: float = 0.25
     batch_size: int | None = None
     _readings: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
@@ -63,6 +72,12 @@ class Explained:
                 f"references: expected images (m, {shape[1]}, {shape[2]}), "
                 f"got an array {self.references.shape}"
             )
+        if self.labels is not None and (
+            self.references is None or self.labels.shape != self.references.shape[:1]
+        ):
+            raise GlassnetsError(
+                f"labels: expected one for each training image, got an array {self.labels.shape}"
+            )
 
     @property
     def image_shape(self) -> Shape:
@@ -74,6 +89,41 @@ class Explained:
     def classes(self) -> int:
         classes: int = self.model.output_shape[1]
         return classes
+
+    @cached_property
+    def mean_image(self) -> Floats:
+        """The mean of the training images, float32 (h, w)."""
+        assert self.references is not None
+        mean: Floats = self.references.mean(axis=0, dtype=np.float64).astype(np.float32)
+        return mean
+
+    @cached_property
+    def class_means(self) -> Floats:
+        """The mean training image of each class, float32 (classes, h, w); of a class without an
+        image, the mean of all."""
+        assert self.references is not None
+        assert self.labels is not None
+        means = [
+            self.references[self.labels == label].mean(axis=0, dtype=np.float64)
+            if (self.labels == label).any()
+            else self.mean_image
+            for label in range(self.classes)
+        ]
+        return np.stack(means).astype(np.float32)
+
+    @cached_property
+    def linear_weights(self) -> Floats:
+        """The weights of each class, float32 (classes, h, w), by ridge regression from training
+        images, 0…1, to classes."""
+        from sklearn.linear_model import Ridge
+
+        assert self.references is not None
+        assert self.labels is not None
+        rows = self.references.reshape(len(self.references), -1).astype(np.float64) / 255
+        classes = np.eye(self.classes)[self.labels]
+        weights = Ridge(alpha=1.0, solver="cholesky").fit(rows, classes).coef_  # (classes, pixels)
+        by_pixel: Floats = weights.reshape(self.classes, *self.image_shape).astype(np.float32)
+        return by_pixel
 
     @cached_property
     def feature_maps(self) -> tuple[str, ...]:
@@ -121,32 +171,50 @@ class Explained:
         numbers = sum(int(math.prod(tensor.shape[1:])) for tensor in outputs)
         return min(max(1, 2**24 // numbers), 4096)
 
-    def logits(self, images: Floats, targets: Targets, scale: Floats, offset: Floats) -> Floats:
-        """Class logits float32 (n, k) of each image in k points.
+    def explained(self, images: Floats, targets: Targets) -> Floats:
+        """What is explained, float32 (n,), of images float32 (n, h, w)."""
+        value: Floats = np.einsum("nc,nc->n", self.outputs(images), targets)
+        return value
 
-        images float32 (n, h, w), targets int32 (n,), scale and offset float32 (k, ·, ·) as in the
-        module's docstring, here and in the methods below.
-        """
-        values = np.empty((len(images), len(scale)), np.float32)
-        for rows, points, arrays in self._blocks(len(images), scale, offset):
-            values[rows, points] = self._logits(images[rows], targets[rows], *arrays)
-        return values
-
-    def logits_of_pairs(
+    def values(
         self,
         images: Floats,
         targets: Targets,
         scale: Floats,
-        offset: Floats,
+        fill: Floats,
+        filled: Floats | None = None,
+    ) -> Floats:
+        """What is explained, float32 (n, k), of each image in k points.
+
+        Here and in the methods below:
+        images: float32 (n, h, w).
+        targets: float32 (n, classes).
+        scale: s, float32 (k, h or 1, w or 1).
+        fill: r, float32 (n or 1, k or 1, h or 1, w or 1).
+        filled: t, as scale; None is 1 − s.
+        """
+        values = np.empty((len(images), len(scale)), np.float32)
+        for rows, points, arrays in self._blocks(len(images), scale, fill, filled):
+            values[rows, points] = self._values(images[rows], targets[rows], *arrays)
+        return values
+
+    def values_of_pairs(
+        self,
+        images: Floats,
+        targets: Targets,
+        scale: Floats,
+        fill: Floats,
         pairs: NDArray[np.int64],
     ) -> Floats:
-        """Class logits float32 (m,) of pairs (m, 2): the row of an image, the number of a point."""
+        """What is explained, float32 (m,), of pairs (m, 2): the row of an image, the number of a
+        point. fill is float32 (n or 1, 1, h, w)."""
         import tensorflow as tf
 
         values = np.empty(len(pairs), np.float32)
-        arrays = [tf.constant(array) for array in (images, targets, scale, offset)]
+        fill = np.broadcast_to(fill[:, 0], (len(fill), *self.image_shape))
+        arrays = [tf.constant(array) for array in (images, targets, scale, fill)]
         for part in _slices(len(pairs), self.points_at_once):
-            values[part] = self._logits_of_pairs(*arrays, pairs[part])
+            values[part] = self._values_of_pairs(*arrays, pairs[part])
         return values
 
     def mean_gradient(
@@ -154,20 +222,19 @@ class Explained:
         images: Floats,
         targets: Targets,
         scale: Floats,
-        offset: Floats,
-        references: Floats | None = None,
+        fill: Floats,
+        filled: Floats | None = None,
+        *,
+        times_difference: bool = False,
     ) -> Floats:
-        """Mean over points of the gradients of the class logit by the pixels: float32 (n, h, w).
+        """Mean over points of the gradients of what is explained by the pixels: float32 (n, h, w).
 
-        With references b (k, h, w), each gradient is first multiplied by x − b_k.
+        times_difference: whether each gradient is first multiplied by x − r.
         """
-        if references is None:
-            program, arrays = self._gradients, [scale, offset]
-        else:
-            program, arrays = self._weighted_gradients, [scale, offset, references]
+        program = self._weighted_gradients if times_difference else self._gradients
         mean = np.empty((len(images), *self.image_shape), np.float32)
-        for rows, points, block in self._blocks(len(images), *arrays):
-            part = program(images[rows], targets[rows], *block)
+        for rows, points, arrays in self._blocks(len(images), scale, fill, filled):
+            part = program(images[rows], targets[rows], *arrays)
             if points.start == 0:
                 mean[rows] = part
             else:
@@ -177,107 +244,134 @@ class Explained:
         return mean
 
     def gradient_changes(
-        self, images: Floats, targets: Targets, scale: Floats, offset: Floats, gradients: Floats
+        self, images: Floats, targets: Targets, scale: Floats, fill: Floats, gradients: Floats
     ) -> Floats:
         """Σ over pixels of |gradient in a point − the given gradient| (n, h, w): float32 (n, k)."""
         values = np.empty((len(images), len(scale)), np.float32)
-        for rows, points, arrays in self._blocks(len(images), scale, offset):
+        for rows, points, arrays in self._blocks(len(images), scale, fill):
             values[rows, points] = self._gradient_changes(
                 images[rows], targets[rows], *arrays, gradients[rows]
             )
         return values
 
-    def _blocks(self, images: int, *arrays: Floats) -> Iterator[tuple[slice, slice, list[Any]]]:
-        """Slices of images and of points, at most `points_at_once` together, and that slice of
-        each array (k, ·, ·) as a tensor, made once for all images."""
+    def _blocks(
+        self, images: int, scale: Floats, fill: Floats, filled: Floats | None = None
+    ) -> Iterator[tuple[slice, slice, list[Any]]]:
+        """Slices of images and of points, at most `points_at_once` together, and scale, fill and
+        filled of that block as tensors."""
         import tensorflow as tf
 
-        points = len(arrays[0])
-        for columns in _slices(points, self.points_at_once):
-            tensors = [tf.constant(array[columns]) for array in arrays]
-            for rows in _slices(images, max(1, self.points_at_once // points)):
-                yield rows, columns, tensors
+        filled = 1 - scale if filled is None else filled
+        for points in _slices(len(scale), self.points_at_once):
+            arrays = [tf.constant(array[points]) for array in (scale, filled)]
+            of_points = fill[:, points] if fill.shape[1] > 1 else fill
+            shared = tf.constant(of_points) if len(fill) == 1 else None
+            for rows in _slices(images, max(1, self.points_at_once // len(scale))):
+                own = tf.constant(of_points[rows]) if shared is None else shared
+                yield rows, points, [arrays[0], own, arrays[1]]
 
-    def _compiled(self, function: Callable[..., Any], arrays: int, *more: Any) -> Any:
-        """A function of images, targets, further arrays (·, ·, ·) and more, as one graph."""
+    def _compiled(self, function: Callable[..., Any], *more: Any) -> Any:
+        """A function of images, targets and more, as one graph."""
         import tensorflow as tf
 
         images = tf.TensorSpec((None, *self.image_shape), tf.float32)
-        targets = tf.TensorSpec((None,), tf.int32)
-        others = [tf.TensorSpec((None, None, None), tf.float32)] * arrays
-        return tf.function(function, input_signature=[images, targets, *others, *more])
+        targets = tf.TensorSpec((None, self.classes), tf.float32)
+        return tf.function(function, input_signature=[images, targets, *more])
 
     @cached_property
-    def _logits(self) -> Any:
+    def _spec(self) -> list[Any]:
+        """The specifications of scale, fill and filled."""
         import tensorflow as tf
 
-        def logits(images: Any, targets: Any, scale: Any, offset: Any) -> Any:
-            points, classes = self._points(images, targets, scale, offset)
-            return tf.reshape(self._class_logits(points, classes), (-1, tf.shape(scale)[0]))
-
-        return self._compiled(logits, 2)
+        return [tf.TensorSpec((None,) * axes, tf.float32) for axes in (3, 4, 3)]
 
     @cached_property
-    def _logits_of_pairs(self) -> Any:
+    def _values(self) -> Any:
         import tensorflow as tf
 
-        def logits(images: Any, targets: Any, scale: Any, offset: Any, pairs: Any) -> Any:
+        def values(images: Any, targets: Any, scale: Any, fill: Any, filled: Any) -> Any:
+            points = self._points(images, scale, fill, filled)
+            explained = self._explained(self._flat(points), self._repeated(targets, scale))
+            return tf.reshape(explained, (-1, tf.shape(scale)[0]))
+
+        return self._compiled(values, *self._spec)
+
+    @cached_property
+    def _values_of_pairs(self) -> Any:
+        import tensorflow as tf
+
+        def values(images: Any, targets: Any, scale: Any, fill: Any, pairs: Any) -> Any:
             rows, points = tf.unstack(pairs, axis=1)
-            at = tf.gather(images, rows) * tf.gather(scale, points) + tf.gather(offset, points)
-            return self._class_logits(at, tf.gather(targets, rows))
+            kept = tf.gather(scale, points)
+            own = tf.gather(fill, rows % tf.shape(fill, tf.int64)[0])
+            at = tf.gather(images, rows) * kept + own * (1 - kept)
+            return self._explained(at, tf.gather(targets, rows))
 
-        return self._compiled(logits, 2, tf.TensorSpec((None, 2), tf.int64))
+        spec = tf.TensorSpec((None, None, None), tf.float32)
+        pairs = tf.TensorSpec((None, 2), tf.int64)
+        return self._compiled(values, spec, spec, pairs)
 
     @cached_property
     def _gradients(self) -> Any:
         import tensorflow as tf
 
-        def gradients(images: Any, targets: Any, scale: Any, offset: Any) -> Any:
-            return tf.reduce_sum(self._gradients_in(images, targets, scale, offset), axis=1)
+        def gradients(images: Any, targets: Any, *arrays: Any) -> Any:
+            return tf.reduce_sum(self._gradients_in(images, targets, *arrays), axis=1)
 
-        return self._compiled(gradients, 2)
+        return self._compiled(gradients, *self._spec)
 
     @cached_property
     def _weighted_gradients(self) -> Any:
         import tensorflow as tf
 
-        def gradients(images: Any, targets: Any, scale: Any, offset: Any, references: Any) -> Any:
-            each = self._gradients_in(images, targets, scale, offset)
-            return tf.reduce_sum(each * (images[:, tf.newaxis] - references), axis=1)
+        def gradients(images: Any, targets: Any, scale: Any, fill: Any, filled: Any) -> Any:
+            each = self._gradients_in(images, targets, scale, fill, filled)
+            return tf.reduce_sum(each * (images[:, tf.newaxis] - fill), axis=1)
 
-        return self._compiled(gradients, 3)
+        return self._compiled(gradients, *self._spec)
 
     @cached_property
     def _gradient_changes(self) -> Any:
         import tensorflow as tf
 
-        def changes(images: Any, targets: Any, scale: Any, offset: Any, gradients: Any) -> Any:
-            each = self._gradients_in(images, targets, scale, offset)
+        def changes(
+            images: Any, targets: Any, scale: Any, fill: Any, filled: Any, gradients: Any
+        ) -> Any:
+            each = self._gradients_in(images, targets, scale, fill, filled)
             return tf.reduce_sum(tf.abs(each - gradients[:, tf.newaxis]), axis=(2, 3))
 
-        return self._compiled(changes, 3)
+        return self._compiled(changes, *self._spec, self._spec[0])
 
-    def _points(self, images: Any, targets: Any, scale: Any, offset: Any) -> tuple[Any, Any]:
-        """All points of all images (n·k, h, w), and the targets (n·k,)."""
+    def _points(self, images: Any, scale: Any, fill: Any, filled: Any) -> Any:
+        """All points of all images, (n, k, h, w)."""
         import tensorflow as tf
 
-        points = images[:, tf.newaxis] * scale + offset  # (n, k, h, w)
-        return tf.reshape(points, (-1, *self.image_shape)), tf.repeat(targets, tf.shape(scale)[0])
+        return images[:, tf.newaxis] * scale + fill * filled
 
-    def _class_logits(self, images: Any, targets: Any) -> Any:
+    def _flat(self, points: Any) -> Any:
         import tensorflow as tf
 
-        return tf.gather(self.model(images, training=False), targets, batch_dims=1)
+        return tf.reshape(points, (-1, *self.image_shape))
 
-    def _gradients_in(self, images: Any, targets: Any, scale: Any, offset: Any) -> Any:
+    def _repeated(self, targets: Any, scale: Any) -> Any:
+        import tensorflow as tf
+
+        return tf.repeat(targets, tf.shape(scale)[0], axis=0)
+
+    def _explained(self, images: Any, targets: Any) -> Any:
+        import tensorflow as tf
+
+        return tf.reduce_sum(self.model(images, training=False) * targets, axis=1)
+
+    def _gradients_in(self, images: Any, targets: Any, scale: Any, fill: Any, filled: Any) -> Any:
         """The gradient in each point, (n, k, h, w)."""
         import tensorflow as tf
 
-        points, classes = self._points(images, targets, scale, offset)
+        points = self._flat(self._points(images, scale, fill, filled))
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(points)
-            logits = self._class_logits(points, classes)
-        gradients = tape.gradient(logits, points)
+            explained = self._explained(points, self._repeated(targets, scale))
+        gradients = tape.gradient(explained, points)
         return tf.reshape(gradients, (-1, tf.shape(scale)[0], *self.image_shape))
 
     # Activations
@@ -285,15 +379,15 @@ class Explained:
     def read(
         self, images: Floats, targets: Targets, names: tuple[str, ...], reading: Reading
     ) -> Floats:
-        """``reading(activations, gradients)``, of the named activations and the gradients of the
-        class logit by them, batch by batch: float32 (n, …).
+        """``reading(activations, gradients)``, of the named activations and the gradients by them
+        of what is explained, batch by batch: float32 (n, …).
 
         reading takes two lists of TensorFlow's tensors and is compiled once for each network.
         Raises GlassnetsError where the logits do not depend on an activation.
         """
         key = names, reading
         if key not in self._readings:
-            self._readings[key] = self._compiled(self._reader(names, reading), 0)
+            self._readings[key] = self._compiled(self._reader(names, reading))
         program = self._readings[key]
         return np.concatenate(
             [
@@ -313,8 +407,8 @@ class Explained:
             with tf.GradientTape() as tape:
                 tape.watch(images)
                 *values, logits = model(images, training=False)
-                chosen = tf.gather(logits, targets, batch_dims=1)
-            gradients = tape.gradient(chosen, values)
+                explained = tf.reduce_sum(logits * targets, axis=1)
+            gradients = tape.gradient(explained, values)
             for name, gradient in zip(names, gradients, strict=True):
                 if gradient is None:
                     raise GlassnetsError(

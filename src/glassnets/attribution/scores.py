@@ -30,15 +30,21 @@ SCORES = {
     "insertion_minus_deletion": Score(
         "insertion − deletion",
         "higher",
-        "probability of the class as pixels are put in, the map's highest first, minus the same as "
-        "they are removed: the difference of the areas under the two curves",
+        "probability of the class as pixels are put in, the map's highest first, less the same as "
+        "they are removed: the difference of the areas under the two curves; mean over removals",
         ranks=1,
+    ),
+    "own_minus_others": Score(
+        "own − others",
+        "higher",
+        "the same of this network's maps, less that of other networks' maps for the same answers: "
+        "what a map says of this network, and not of the data",
     ),
     "faithfulness_correlation": Score(
         "faithfulness",
         "higher",
         "correlation between the map's sum over random sets of pixels and the drop of the logit "
-        "without them",
+        "without them; mean over all removals",
         ranks=1,
     ),
     "infidelity": Score(
@@ -73,11 +79,30 @@ SCORES = {
     "label_randomization_unsigned": Score(
         "labels shuffled, unsigned", "near 0", "the same of absolute values, which fails no method"
     ),
+    "class_correlation": Score(
+        "other class",
+        "lower",
+        "rank correlation with the map of the most probable other class; 1 is a map that is the "
+        "same for every class",
+    ),
+    "average_precision": Score(
+        "average precision",
+        "higher",
+        "of the map's order of the pixels, those of the planted evidence being right",
+        ranks=1,
+        needs_evidence=True,
+    ),
     "relevance_mass": Score(
         "relevance mass",
         "higher",
-        "share of the map's positive part that lies on the planted evidence",
-        ranks=1,
+        "share of the map's positive part that lies on the planted evidence; a constant added to "
+        "the map changes it",
+        needs_evidence=True,
+    ),
+    "mass_on_suppressor": Score(
+        "on suppressor",
+        "near 0",
+        "share of the map's absolute value on pixels that help the decision and are no evidence",
         needs_evidence=True,
     ),
     "relevance_rank": Score(

@@ -1,31 +1,55 @@
-"""Verdicts on attribution methods: intervals, a leaderboard, the stability of its ranking.
+"""Verdicts on attribution methods: intervals, comparisons like with like, a leaderboard.
 
-All functions take the scores of all networks of a cell: method → score → float64 (seeds, n), one
+All functions take the scores of all networks of a cell: variant → score → float64 (seeds, n), one
 for each seed's network and each image, NaN where it is not defined. Curves (seeds, n, points) may
-be among them and are ignored, except by `curves`.
+be among them and are ignored, except by `curves`. A variant is a method with a reference, and its
+name says both: ``integrated_gradients:mean``.
+
+A verdict *holds*, *fails*, or is *undecided*. It is of several tests, each a set of differences
+that must all be above 0 (`comparisons`). That they all are is an intersection–union test, whose
+p-value is the largest of theirs (Berger 1982); that some is below 0 is tested by the smallest times
+their number (Bonferroni). Both, for every test of every variant of the cell, are corrected together
+by Holm's procedure (1979). p-values are of z, the mean difference over its standard error by the
+bootstrap over images and seeds.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
-from scipy.stats import kendalltau
+from scipy.stats import kendalltau, norm
+from statsmodels.stats.multitest import multipletests
 
+from glassnets.attribution.references import OF_OTHERS, REMOVALS
 from glassnets.attribution.scores import HEADLINE, SCORES
-from glassnets.config.schema import Evaluation
+from glassnets.config.schema import Evaluation, Reference
+from glassnets.config.schema import Verdict as Thresholds
 from glassnets.evaluation import bootstrap
 from glassnets.evaluation.bootstrap import Values
 
 Scores = Mapping[str, Mapping[str, Values]]
 Summary = dict[str, Any]  # of a score: see `summaries`
-Summaries = dict[str, dict[str, Summary]]  # method → score → its summary
+Summaries = dict[str, dict[str, Summary]]  # variant → score → its summary
 
-RELEVANCE_MASS = "relevance_mass"
-
-SHAPE_SURVIVES = "shape survives randomization"  # a warning: a method passes with it
+CLASS_SENSITIVITY, SPECIFIC = "class sensitivity", "specific to the network"
+_CORRELATIONS = {
+    "parameter randomization": "parameter_randomization_signed",
+    "label randomization": "label_randomization_signed",
+    CLASS_SENSITIVITY: "class_correlation",
+}
+TESTS = (  # of every variant; where evidence is known, localization too
+    *_CORRELATIONS,
+    "above controls",
+    SPECIFIC,
+)
+AVERAGE_PRECISION = "average_precision"
+HOLDS, UNDECIDED, FAILS = VALUES = ("holds", "undecided", "fails")
+_AT_ONCE = 200  # scores, which bounds the memory
+_POWER = 0.8  # of what an undecided verdict says would decide it
 
 
 # Intervals
@@ -39,44 +63,23 @@ def summaries(scores: Scores, evaluation: Evaluation) -> Summaries:
     The mean is over all defined scores of all seeds. A score that is defined for no image is
     left out; a resample without a defined score does not count; a seed without one has None.
     """
-    return {
-        method: {
-            score: _summary(values, evaluation)
-            for score, values in own.items()
-            if values.ndim == 2 and not np.isnan(values).all()
-        }
-        for method, own in scores.items()
+    values = {
+        (variant, score): values
+        for variant, own in scores.items()
+        for score, values in own.items()
+        if values.ndim == 2 and not np.isnan(values).all()
     }
-
-
-def beats(
-    scores: Scores, score: str, method: str, control: str, evaluation: Evaluation
-) -> bool | None:
-    """Whether the interval of the mean paired difference, method − control, is above 0: image by
-    image and seed by seed, for a score of which higher is better.
-
-    None where no image has both scores.
-    """
-    if score not in scores.get(method, {}) or score not in scores.get(control, {}):
-        return None
-    difference = scores[method][score] - scores[control][score]
-    if np.isnan(difference).all():
-        return None
-    return bool(_summary(difference, evaluation)["ci_low"] > 0)
-
-
-def _summary(values: Values, evaluation: Evaluation) -> Summary:
-    """The summary of values (seeds, n), not all of them NaN."""
-    of_seed, of_image = bootstrap.draws(*values.shape, evaluation)
-    defined = ~np.isnan(values)
-    total, count = (
-        (of_image @ entries.T * of_seed).sum(axis=1)
-        for entries in (np.where(defined, values, 0), defined.astype(np.float64))
-    )
-    drawn = count > 0
-    low, high = bootstrap.interval(total[drawn] / count[drawn], evaluation.confidence_level)
-    by_seed = [None if np.isnan(mean := _mean(row)) else mean for row in values]
-    return {"mean": _mean(values), "ci_low": low, "ci_high": high, "by_seed": by_seed}
+    result: Summaries = {variant: {} for variant in scores}
+    for start in range(0, len(values), _AT_ONCE):
+        keys = list(values)[start : start + _AT_ONCE]
+        draws = bootstrap.means(np.stack([values[key] for key in keys]), evaluation)
+        for (variant, score), own in zip(keys, draws, strict=True):
+            each = values[variant, score]
+            low, high = bootstrap.interval(own[~np.isnan(own)], evaluation.confidence_level)
+            by_seed = [None if np.isnan(mean := _mean(row)) else mean for row in each]
+            summary = {"mean": _mean(each), "ci_low": low, "ci_high": high, "by_seed": by_seed}
+            result[variant][score] = summary
+    return result
 
 
 def _mean(values: Values) -> float:
@@ -85,130 +88,448 @@ def _mean(values: Values) -> float:
     return float(defined.mean()) if len(defined) else np.nan
 
 
+# Comparisons
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a verdict rests on beside the maps; `alternatives` change one of these at a time.
+
+    name: what is chosen, in words.
+    statistic: the score of a removal, ``<statistic>_<removal>``, that variants are compared by.
+    removals: of these alone, None of all.
+    images: of those from the first to before the last of these alone.
+    thresholds: of correlations.
+    confidence_level: of the tests.
+    """
+
+    name: str
+    thresholds: Thresholds
+    confidence_level: float
+    statistic: str = "insertion_minus_deletion_probability"
+    removals: tuple[str, ...] | None = None
+    images: tuple[int, int | None] = (0, None)
+
+
+def alternatives(base: Choice, scores: Scores, images: int) -> list[Choice]:
+    """The choices that differ from base in one thing: the removal, the statistic, the half of the
+    sample, a threshold, the level."""
+    removals = _removals(scores, base.statistic)
+    level, correlation = base.confidence_level, base.thresholds.max_correlation
+    return [
+        *(replace(base, name=f"removal {r} alone", removals=(r,)) for r in removals),
+        replace(base, name="areas of the logit", statistic="insertion_minus_deletion_logit"),
+        replace(base, name="faithfulness correlation", statistic="faithfulness_correlation"),
+        replace(base, name="first half of the sample", images=(0, images // 2)),
+        replace(base, name="second half of the sample", images=(images // 2, None)),
+        *(
+            replace(
+                base,
+                name=f"correlation below {t:g}",
+                thresholds=base.thresholds.model_copy(update={"max_correlation": t}),
+            )
+            for t in (correlation * 0.8, correlation * 1.2)
+        ),
+        replace(base, name=f"level {1 - (1 - level) / 5:g}", confidence_level=1 - (1 - level) / 5),
+    ]
+
+
+def _removals(scores: Scores, statistic: str) -> list[str]:
+    found = dict.fromkeys(
+        name.removeprefix(f"{statistic}_")
+        for own in scores.values()
+        for name in own
+        if name.startswith(f"{statistic}_")
+    )
+    return [name for name in REMOVALS if name in found]
+
+
+def reference_of(variant: str) -> str | None:
+    """The reference that a variant's name says."""
+    return variant.partition(":")[2] or None
+
+
+def like_controls(variant: str, controls: Collection[str]) -> list[str]:
+    """The controls that a variant is compared with: those of its own reference, or the mean image's
+    for draws, and those without a reference; all of them for a variant without a reference."""
+    own = {"draws": "mean"}.get(reference_of(variant) or "", reference_of(variant))
+    return [c for c in controls if own is None or reference_of(c) in (None, own)]
+
+
+class _Mean(NamedTuple):
+    mean: float
+    draws: Values  # its resamples (r,)
+
+
+def _resampled(
+    values: Mapping[Any, Values], choice: Choice, evaluation: Evaluation
+) -> dict[Any, _Mean]:
+    """Means of values (seeds, n) and their resamples, of those that are defined for an image."""
+    chosen = {key: each[:, slice(*choice.images)] for key, each in values.items()}
+    defined = {key: each for key, each in chosen.items() if not np.isnan(each).all()}
+    if not defined:
+        return {}
+    draws = bootstrap.means(np.stack(list(defined.values())), evaluation)
+    return {
+        key: _Mean(_mean(each), own)
+        for (key, each), own in zip(defined.items(), draws, strict=True)
+    }
+
+
+def comparisons(
+    scores: Scores, controls: Collection[str], choice: Choice, evaluation: Evaluation
+) -> pd.DataFrame:
+    """The differences that must be above 0, a row each: ``method`` (a variant), ``test``,
+    ``against``, ``difference``, ``se``, its standard error, ``ci_low``, ``ci_high`` (the normal
+    interval).
+
+    The tests, of every variant that is no control, by the statistic's mean over the removals that
+    are not the variant's own reference:
+
+    - ``parameter randomization``, ``label randomization``: the signed rank correlation with the map
+      of the same network with weights drawn anew, or of one that memorised shuffled labels, lies
+      within ± max_correlation. A map that is never negative has no sign to lose, so the test is the
+      stricter for it;
+    - ``class sensitivity``: that with the map of another class lies below max_class_correlation;
+    - ``above controls``: image by image the statistic is above that of every like control;
+    - ``specific to the network``: it is above that of the same variant's maps of other networks
+      that give the same answer;
+    - ``localization``: where evidence is known, average precision is above every like control's.
+
+    The correlation of absolute values with a randomised network's map decides nothing: where the
+    image equals the reference, every method that multiplies by x − r, or hides a pixel by setting
+    it to r, gives 0 for every network (Kokhlikyan et al. 2021; Binder et al. 2023, who also show
+    that randomisation should not rank methods: here it is a veto).
+    """
+    own, of_others = _over_removals(scores, choice)
+    tables: dict[str, Mapping[Any, Values]] = {
+        "own": own,
+        "specific": {key: own[key] - values for key, values in of_others.items()},
+    }
+    for score in (*_CORRELATIONS.values(), AVERAGE_PRECISION):
+        tables[score] = {v: each[score] for v, each in scores.items() if score in each}
+    means = {name: _resampled(values, choice, evaluation) for name, values in tables.items()}
+    thresholds = choice.thresholds
+
+    def rows() -> Iterator[tuple[str, str, str, float, Values]]:
+        for variant in (v for v in scores if v not in controls):
+            for test, score in _CORRELATIONS.items():
+                if (known := means[score].get(variant)) is None:
+                    continue
+                limit = thresholds.max_correlation
+                if test == CLASS_SENSITIVITY:
+                    limit = thresholds.max_class_correlation
+                else:
+                    yield variant, test, f"{-limit:g}", limit + known.mean, limit + known.draws
+                yield variant, test, f"{limit:g}", limit - known.mean, limit - known.draws
+            reference = reference_of(variant)
+            for control in like_controls(variant, controls):
+                for test, name, keys in (
+                    ("above controls", "own", ((variant, reference), (control, reference))),
+                    ("localization", AVERAGE_PRECISION, (variant, control)),
+                ):
+                    one, other = (means[name].get(key) for key in keys)
+                    if one is not None and other is not None:
+                        difference = one.mean - other.mean, one.draws - other.draws
+                        yield variant, test, control, *difference
+            if (known := means["specific"].get((variant, reference))) is not None:
+                yield variant, SPECIFIC, "other networks", known.mean, known.draws
+
+    table = pd.DataFrame(rows(), columns=["method", "test", "against", "difference", "draws"])
+    se = np.array([np.nanstd(draws) for draws in table.pop("draws")])
+    half = norm.isf((1 - choice.confidence_level) / 2) * se
+    return table.assign(
+        se=se, ci_low=table["difference"] - half, ci_high=table["difference"] + half
+    )
+
+
+_Key = tuple[str, str | None]  # a variant, and the removal that a mean leaves out
+
+
+def _over_removals(scores: Scores, choice: Choice) -> tuple[dict[_Key, Values], ...]:
+    """The statistic's mean over all removals but one, or none: of each variant's own maps, and of
+    those of other networks."""
+    removals = choice.removals or _removals(scores, choice.statistic)
+    means: tuple[dict[_Key, Values], ...] = ({}, {})
+    for left_out in (None, *get_args(Reference)):
+        names = [f"{choice.statistic}_{removal}" for removal in removals if removal != left_out]
+        for variant, own in scores.items():
+            for by_key, end in zip(means, ("", OF_OTHERS), strict=True):
+                if each := [own[name + end] for name in names if name + end in own]:
+                    by_key[variant, left_out] = np.mean(each, axis=0)
+    return means
+
+
+def decided(table: pd.DataFrame, level: float) -> pd.DataFrame:
+    """The tests of `comparisons`' table, a row each: ``method``, ``test``, ``value``, ``p_above``
+    and ``p_below`` after Holm's correction, and the comparison that decides it, or would: the one
+    of the smallest z, with its ``against``, ``difference``, ``ci_low``, ``ci_high`` and ``images``,
+    how many times the sample's images would decide it with a power of 80 %, if the difference were
+    as it is and seeds did not differ; NaN where it is decided.
+    """
+    if table.empty:
+        return table.assign(value="", p_above=np.nan, p_below=np.nan, images=np.nan)
+    # A difference without any variation is one of equal maps, or as sure as can be.
+    still = np.where(table["difference"] > 0, np.inf, -np.inf)
+    spread = table["se"].where(table["se"] > 1e-12)
+    z = (table["difference"] / spread).fillna(pd.Series(still, table.index))
+    grouped = table.assign(z=z).groupby(["method", "test"], sort=False)
+    weakest = table.assign(z=z).loc[grouped["z"].idxmin()].reset_index(drop=True)
+    count = grouped.size().to_numpy()
+    above = norm.sf(weakest["z"])
+    below = np.minimum(1, norm.cdf(weakest["z"]) * count)
+    corrected = multipletests(np.concatenate([above, below]), method="holm")[1]
+    p_above, p_below = np.split(corrected, 2)
+    value = np.select([p_above < 1 - level, p_below < 1 - level], [HOLDS, FAILS], UNDECIDED)
+    threshold = norm.isf((1 - level) / len(corrected)) + norm.ppf(_POWER)
+    more = (threshold / weakest["z"].abs()) ** 2
+    images = more.where((value == UNDECIDED) & (weakest["difference"] != 0))
+    return weakest.drop(columns=["z", "se"]).assign(
+        value=value, p_above=p_above, p_below=p_below, images=images
+    )
+
+
+def overall(tests: pd.DataFrame, variants: Collection[str], localized: bool) -> dict[str, str]:
+    """Each variant's verdict: it fails where a test fails, holds where all hold, and is undecided
+    otherwise, also where a test was not made."""
+    wanted = len(TESTS) + localized
+    values = {variant: own["value"] for variant, own in tests.groupby("method")}
+    verdicts = {}
+    for variant in variants:
+        own = values.get(variant, pd.Series(dtype=object))
+        held = len(own) == wanted and (own == HOLDS).all()
+        verdicts[variant] = FAILS if (own == FAILS).any() else HOLDS if held else UNDECIDED
+    return verdicts
+
+
+def detectable(table: pd.DataFrame, evaluation: Evaluation) -> dict[str, float]:
+    """By test, the difference that a single comparison would have shown with a power of 80 %, at
+    the confidence level, one-sided, without correction: 2.5 standard errors at 95 %, the median
+    over the test's comparisons."""
+    factor = norm.isf(1 - evaluation.confidence_level) + norm.ppf(_POWER)
+    return {
+        str(test): float(factor * se) for test, se in table.groupby("test")["se"].median().items()
+    }
+
+
 # The leaderboard
 
 
-def leaderboard(
-    scores: Scores, controls: Collection[str], max_correlation: float, evaluation: Evaluation
-) -> pd.DataFrame:
-    """A row a method, best first and the controls last: ``method``, ``control``, ``passes``,
-    ``marks`` (its objections, "; " between them), ``rank`` (by the mean insertion_minus_deletion,
-    from 1; none for a control), and each score s of SCORES as s, s_ci_low, s_ci_high; the scores
-    of localization only where some method has them.
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """The verdicts of a cell.
 
-    controls: the methods whose maps do not depend on the network.
-    max_correlation: see `objections`. A method passes without any, `SHAPE_SURVIVES` excepted.
+    board: see `judgement`. comparisons, tests: `comparisons`' and `decided`'s tables. choices: a
+    row a variant and choice (`alternatives`, and the same method with other references), with the
+    verdict under it.
     """
-    table = summaries(scores, evaluation)
-    localized = any(RELEVANCE_MASS in own for own in table.values())
+
+    board: pd.DataFrame
+    comparisons: pd.DataFrame
+    tests: pd.DataFrame
+    choices: pd.DataFrame
+
+
+def judgement(
+    scores: Scores, controls: Collection[str], thresholds: Thresholds, evaluation: Evaluation
+) -> Judgement:
+    """The verdicts of a cell, and what they rest on.
+
+    The board has a row a variant, by rank, the controls last: ``method``, ``control``, ``verdict``,
+    ``share`` of the choices under which it holds, ``unstable``, whether it holds under one choice
+    and fails under another, ``reasons`` (why it does not hold, "; " between them), ``rank`` (by the
+    mean insertion_minus_deletion over all removals, from 1; none for a control), and each score s
+    of SCORES that some variant has as s, s_ci_low, s_ci_high.
+    """
+    variants = [variant for variant in scores if variant not in controls]
+    images = max((own[HEADLINE].shape[1] for own in scores.values() if HEADLINE in own), default=0)
+    base = Choice("as judged", thresholds, evaluation.confidence_level)
+    localized = any(_known(own, AVERAGE_PRECISION) for own in scores.values())
+    compared = comparisons(scores, controls, base, evaluation)
+    tests = decided(compared, base.confidence_level)
+    verdicts = overall(tests, variants, localized)
+    under = {base.name: verdicts}
+    for choice in alternatives(base, scores, images):
+        table = comparisons(scores, controls, choice, evaluation)
+        under[choice.name] = overall(decided(table, choice.confidence_level), variants, localized)
+    choices = _choices(under, variants)
+    of_own, of_others = _over_removals(scores, base)
+    differences = {v: of_own[v, None] - each for (v, out), each in of_others.items() if out is None}
+    of_board = {
+        v: {name: each[name] for name in SCORES if name in each}
+        | ({"own_minus_others": differences[v]} if v in differences else {})
+        for v, each in scores.items()
+    }
+    summary = summaries(of_board, evaluation)
+    shown = [name for name in SCORES if any(name in own for own in summary.values())]
     rows = []
-    for method, summary in table.items():
-        control = method in controls
-        reasons = (
-            [] if control else objections(scores, method, controls, max_correlation, evaluation)
-        )
-        row = {
-            "method": method,
-            "control": control,
-            "passes": not control and set(reasons) <= {SHAPE_SURVIVES},
-            "marks": "; ".join(reasons),
+    for variant in scores:
+        own = choices[choices["method"] == variant]
+        values = {*own["verdict"]}
+        row: dict[str, Any] = {
+            "method": variant,
+            "control": variant in controls,
+            "verdict": verdicts.get(variant, ""),
+            "share": float((own["verdict"] == HOLDS).mean()) if len(own) else np.nan,
+            "unstable": {HOLDS, FAILS} <= values,
+            "reasons": "; ".join(_reasons(tests[tests["method"] == variant], images, localized))
+            if variant not in controls
+            else "",
         }
-        for score in (name for name, s in SCORES.items() if localized or not s.needs_evidence):
-            values = summary.get(score, {})
-            row[score] = values.get("mean", np.nan)
-            row |= {f"{score}_{end}": values.get(end, np.nan) for end in ("ci_low", "ci_high")}
+        for score in shown:
+            known = summary[variant].get(score, {})
+            row[score] = known.get("mean", np.nan)
+            row |= {f"{score}_{end}": known.get(end, np.nan) for end in ("ci_low", "ci_high")}
         rows.append(row)
     board = pd.DataFrame(rows)
+    if HEADLINE not in board:
+        board[HEADLINE] = np.nan
     ranks = board[HEADLINE].mask(board["control"]).rank(ascending=False, method="min")
-    board.insert(4, "rank", ranks.astype("Int64"))
+    board.insert(6, "rank", ranks.astype("Int64"))
     order = board.assign(unranked=ranks.isna()).sort_values(
         ["control", "unranked", "rank"], kind="stable"
     )
-    return board.loc[order.index].reset_index(drop=True)
+    return Judgement(board.loc[order.index].reset_index(drop=True), compared, tests, choices)
+
+
+def _known(own: Mapping[str, Values], score: str) -> bool:
+    return score in own and not np.isnan(own[score]).all()
+
+
+def _choices(under: Mapping[str, Mapping[str, str]], variants: Sequence[str]) -> pd.DataFrame:
+    """The verdict on each variant under each choice, and as judged with other references; a removal
+    alone that is a variant's own reference is no choice for it."""
+    rows = []
+    for variant in variants:
+        own = reference_of(variant)
+        rows += [
+            (variant, name, verdicts[variant])
+            for name, verdicts in under.items()
+            if own is None or name != f"removal {own} alone"
+        ]
+        method = variant.partition(":")[0]
+        rows += [
+            (variant, f"reference {reference_of(other)}", next(iter(under.values()))[other])
+            for other in variants
+            if other != variant and own and other.partition(":")[0] == method
+        ]
+    return pd.DataFrame(rows, columns=["method", "choice", "verdict"])
+
+
+def _reasons(tests: pd.DataFrame, images: int, localized: bool) -> list[str]:
+    """Why a verdict does not hold, in a few words a test, failed ones first."""
+    by_test = {row["test"]: row for row in tests.to_dict("records")}
+    reasons: dict[str, list[str]] = {FAILS: [], UNDECIDED: []}
+    for test in (*TESTS, *(["localization"] if localized else [])):
+        row = by_test.get(test)
+        if row is None:
+            lack = "another seed" if test == SPECIFIC else "a network that memorised labels"
+            needs = f", for want of {lack}" if test in (SPECIFIC, "label randomization") else ""
+            reasons[UNDECIDED].append(f"not tested: {test}{needs}")
+        elif row["value"] == FAILS:
+            reasons[FAILS].append(_failed(row))
+        elif row["value"] == UNDECIDED:
+            more = row["images"] * images
+            would = f"some {more:,.0f} images would tell" if more < 1e5 else "no difference seen"
+            reasons[UNDECIDED].append(f"undecided: {_claim(row)} ({would})")
+    return [*reasons[FAILS], *reasons[UNDECIDED]]
+
+
+def _claim(row: Mapping[Any, Any]) -> str:
+    if row["test"] == "localization":
+        return f"average precision above {row['against']}"
+    return f"above {row['against']}" if row["test"] == "above controls" else str(row["test"])
+
+
+def _failed(row: Mapping[Any, Any]) -> str:
+    match row["test"]:
+        case "above controls" | "localization":
+            return f"not {_claim(row)}"
+        case "specific to the network":
+            return "about the data, not about the network"
+        case "class sensitivity":
+            return "the same for every class"
+        case test:
+            return f"fails {test}"
 
 
 def passing(leaderboard: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the methods that pass, best first."""
-    passed = leaderboard["passes"] & ~leaderboard["control"]
-    return leaderboard[passed].sort_values(["rank", "method"], ignore_index=True)
+    """The rows of the variants whose verdict holds, best first."""
+    return leaderboard[leaderboard["verdict"] == HOLDS].sort_values(
+        ["rank", "method"], ignore_index=True
+    )
 
 
 def best(leaderboard: pd.DataFrame) -> str:
-    """The best method that passes, or where none does, the best that is no control."""
+    """The best supported variant: the best whose verdict holds; where there is none, the best that
+    is undecided; then the best."""
     methods = leaderboard[~leaderboard["control"]]
-    methods = methods.sort_values(["passes", "rank", "method"], ascending=[False, True, True])
-    first: str = methods["method"].iloc[0]
+    support = methods["verdict"].map([HOLDS, UNDECIDED, FAILS].index)
+    order = methods.assign(support=support).sort_values(["support", "rank", "method"])
+    first: str = order["method"].iloc[0]
     return first
 
 
-def objections(
-    scores: Scores,
-    method: str,
-    controls: Collection[str],
-    max_correlation: float,
-    evaluation: Evaluation,
-) -> list[str]:
-    """The tests that a method fails, and those that could not be made, in a few words each:
+# Which to believe first
 
-    - ``fails parameter randomization``, ``fails label randomization``: the interval of the signed
-      rank correlation reaches max_correlation, in size: the map depends too little on what the
-      network learnt. A map that is never negative has no sign to lose: its signed correlation is
-      that of its shape, and the test is the stricter;
-    - ``not above <control>``, and where evidence is known ``relevance mass not above <control>``:
-      the interval of the paired difference is not above 0;
-    - ``shape survives randomization``: the same as the first, of absolute values. A warning, which
-      fails no method, because this correlation is not near 0 for a faithful method either: where
-      the image equals the reference b, every method that multiplies by x − b, or hides a pixel by
-      setting it to b, gives 0 for every network. In an image of a digit that is most pixels, so
-      two maps share the digit's outline and differ in sign. Adebayo et al. (2018) saw such visual
-      agreement for input × gradient; Kokhlikyan et al. (2021), "Investigating sanity checks for
-      saliency maps with image and text classification", traced it to the factor x; and Binder et
-      al. (2023), "Shortcomings of top-down randomization-based sanity checks for evaluations of
-      deep neural network explanations", show that it should not rank methods.
+
+def first_by_removal(
+    scores: Scores, board: pd.DataFrame, evaluation: Evaluation
+) -> dict[str, list[str]]:
+    """Of the variants whose verdict holds, by removal those that none of the others is shown to
+    score above (paired differences, Holm's correction within the removal), best mean first. A
+    variant whose own reference is the removal does not take part in it.
     """
-    summary = summaries({method: scores[method]}, evaluation)[method]
-    reasons = []
-    for test in ("parameter randomization", "label randomization"):
-        score = test.replace(" ", "_") + "_signed"
-        if score not in summary:
-            reasons.append(f"not tested: {test}")
-        elif max(summary[score]["ci_high"], -summary[score]["ci_low"]) >= max_correlation:
-            reasons.append(f"fails {test}")
-    compared = {HEADLINE: ""}
-    if any(RELEVANCE_MASS in own for own in scores.values()):
-        compared[RELEVANCE_MASS] = "relevance mass "
-    for score, prefix in compared.items():
-        for control in controls:
-            above = beats(scores, score, method, control, evaluation)
-            if above is None:
-                reasons.append(f"not tested: {prefix}above {control}")
-            elif not above:
-                reasons.append(f"{prefix}not above {control}")
-    shape = summary.get("parameter_randomization_unsigned")
-    if shape is not None and shape["ci_high"] >= max_correlation:
-        reasons.append(SHAPE_SURVIVES)
-    return reasons
+    held, statistic = passing(board)["method"].tolist(), "insertion_minus_deletion_probability"
+    level = evaluation.confidence_level
+    result = {}
+    for removal in _removals(scores, statistic):
+        rivals = [variant for variant in held if reference_of(variant) != removal]
+        values = [scores[variant][f"{statistic}_{removal}"] for variant in rivals]
+        mean = {v: _mean(own) for v, own in zip(rivals, values, strict=True)}
+        rivals.sort(key=lambda variant: -mean[variant])
+        pairs = list(combinations(rivals, 2))
+        if pairs:
+            draws = dict(zip(mean, bootstrap.means(np.stack(values), evaluation), strict=True))
+            se = np.array([np.std(draws[a] - draws[b]) for a, b in pairs])
+            difference = np.array([mean[a] - mean[b] for a, b in pairs])
+            p = norm.sf(difference / np.maximum(se, 1e-12))
+            shown = multipletests(p, 1 - level, method="holm")[0]
+            beaten = {b for (_, b), above in zip(pairs, shown, strict=True) if above}
+            rivals = [variant for variant in rivals if variant not in beaten]
+        result[removal] = rivals
+    return result
+
+
+def believe_first(by_removal: Mapping[str, Sequence[str]]) -> list[str]:
+    """The variants that are among the first under every removal that is not their own reference."""
+    variants = dict.fromkeys(v for rivals in by_removal.values() for v in rivals)
+    return [
+        v
+        for v in variants
+        if all(v in rivals for removal, rivals in by_removal.items() if removal != reference_of(v))
+    ]
 
 
 # Stability of the ranking
 
 
 def stability(scores: Scores, controls: Collection[str]) -> dict[str, float | None]:
-    """Kendall's τ-b between rankings of the methods that are no controls, mean over the pairs of
+    """Kendall's τ-b between rankings of the variants that are no controls, mean over the pairs of
 
-    - ``references``: insertion_minus_deletion_probability_<reference>, each reference's ranking;
+    - ``removals``: insertion_minus_deletion_probability_<removal>, each removal's ranking;
     - ``seeds``: insertion_minus_deletion, each network's ranking;
     - ``metrics``: the scores that rank methods, see `scores.Score`.
 
-    1 is the same order, −1 the reverse. A pair of rankings is of the methods that both rank. None
-    where no pair has two methods, or all scores of one ranking are equal.
+    1 is the same order, −1 the reverse. A pair of rankings is of the variants that both rank. None
+    where no pair has two of them, or all scores of one ranking are equal.
     """
-    judged = {method: own for method, own in scores.items() if method not in controls}
-    prefix = f"{HEADLINE}_probability_"
-    per_reference = {name for own in judged.values() for name in own if name.startswith(prefix)}
+    judged = {variant: own for variant, own in scores.items() if variant not in controls}
+    statistic = f"{HEADLINE}_probability"
+    of_removals = [f"{statistic}_{removal}" for removal in _removals(judged, statistic)]
     seeds = max((len(own[HEADLINE]) for own in judged.values() if HEADLINE in own), default=0)
     return {
-        "references": _agreement([_ranking(judged, score) for score in sorted(per_reference)]),
+        "removals": _agreement([_ranking(judged, score) for score in of_removals]),
         "seeds": _agreement([_ranking(judged, HEADLINE, seed) for seed in range(seeds)]),
         "metrics": _agreement(
             [_ranking(judged, name) * score.ranks for name, score in SCORES.items() if score.ranks]
@@ -257,7 +578,7 @@ def withhold_localization(scores: Mapping[str, dict[str, Values]], places: Seque
 
 
 def curves(scores: Scores) -> pd.DataFrame:
-    """Mean curves over images and seeds, a row a point: method, curve, reference, fraction (of the
+    """Mean curves over images and seeds, a row a point: method, curve, removal, fraction (of the
     pixels removed or put back), probability."""
     rows = [
         (method, *match.groups(), *point)
@@ -266,4 +587,4 @@ def curves(scores: Scores) -> pd.DataFrame:
         if (match := re.fullmatch("(deletion|insertion)_curve_(.+)", name))
         for point in zip(np.linspace(0, 1, values.shape[2]), values.mean(axis=(0, 1)), strict=True)
     ]
-    return pd.DataFrame(rows, columns=["method", "curve", "reference", "fraction", "probability"])
+    return pd.DataFrame(rows, columns=["method", "curve", "removal", "fraction", "probability"])

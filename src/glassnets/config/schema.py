@@ -18,6 +18,8 @@ Rate = Annotated[float, Field(gt=0, le=10)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Shape = tuple[int, int]  # height, width of an image, in pixels
+# What stands in the place of an absent pixel: see `attribution.references`.
+Reference = Literal["black", "mean", "blur", "draws"]
 
 
 class Strict(BaseModel):
@@ -109,9 +111,9 @@ class Memorise(Strict):
 
 
 class Removal(Strict):
-    """What stands in the place of removed pixels: standard deviations of two of the references."""
+    """What stands in the place of removed pixels: standard deviations."""
 
-    blur: Annotated[float, Field(gt=0, le=10)]  # in parts of the image's shorter side
+    blur: Annotated[float, Field(gt=0, le=10)]  # the reference's, in parts of the shorter side
     noise: Annotated[float, Field(ge=0, le=1)]  # of noisy_linear, of the range 0…255
 
 
@@ -119,6 +121,7 @@ class Attribution(Strict):
     """How a dataset's networks are explained, and by which metrics the attributions are judged."""
 
     random_state: Seed
+    references: Annotated[tuple[Reference, ...], Field(min_length=1)]  # of every method
     removal: Removal
     methods: SerializeAsAny[Strict]  # a group of options for each attribution method that is run
     metrics: SerializeAsAny[Strict]  # a group of options for each metric that is computed
@@ -133,6 +136,7 @@ class Verdict(Strict):
     """Thresholds of the verdicts."""
 
     max_correlation: ProperFraction  # with attributions of a randomised model, to pass
+    max_class_correlation: ProperFraction  # of the attributions of two classes, to pass
     min_followed: ProperFraction  # share of predictions that follow the planted cue, to count
 
 

@@ -29,11 +29,25 @@ def blocks(seeds: int, images: int, evaluation: Evaluation) -> Iterator[tuple[Va
         yield block, _drawn(rng, images, len(block))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def draws(seeds: int, images: int, evaluation: Evaluation) -> tuple[Values, Values]:
     """`blocks`, all resamples at once."""
     of_seed, of_image = zip(*blocks(seeds, images, evaluation), strict=True)
     return np.concatenate(of_seed), np.concatenate(of_image)
+
+
+def means(values: Values, evaluation: Evaluation) -> Values:
+    """The mean of each of values (c, seeds, n) in every resample, over what is not NaN: (c, r); NaN
+    where a resample drew nothing that is defined. Columns with the same NaN may be subtracted: the
+    mean of a difference is the difference of the means, on the same draws."""
+    of_seed, of_image = draws(*values.shape[1:], evaluation)
+    defined = ~np.isnan(values)
+    total, count = (
+        np.sum([(part[:, s] @ of_image.T) * of_seed[:, s] for s in range(values.shape[1])], axis=0)
+        for part in (np.where(defined, values, 0), defined.astype(np.float64))
+    )
+    means: Values = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return means
 
 
 def _drawn(rng: np.random.Generator, count: int, resamples: int) -> Values:

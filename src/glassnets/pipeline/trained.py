@@ -10,14 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from glassnets.attribution import methods, verdicts
-from glassnets.attribution.methods.method import Need
 from glassnets.attribution.network import Explained, Floats
 from glassnets.config import schema
+from glassnets.data import Arrays
 from glassnets.errors import GlassnetsError, ParameterError
-from glassnets.pipeline import artefacts, networks
+from glassnets.pipeline import artefacts
+from glassnets.pipeline.explained import explained
 from glassnets.report import leaderboards
 
-References = NDArray[np.uint8] | None
 NOT_JUDGED = "integrated_gradients"  # the default method where no leaderboard ranks any
 
 
@@ -42,36 +42,42 @@ class Trained:
     def lacks(self, method: str) -> str | None:
         """What the method needs and this network has not, in words; None where it is defined.
         Raises ParameterError for an unknown method."""
-        need = methods.named(method).need
-        return need.value if need and not need.met_by(self.network) else None
+        return methods.named(method, self.settings).lacks(self.network)
 
-    def attribute(self, method: str, images: NDArray[Any], targets: NDArray[Any]) -> Floats:
-        """Attributions float32 (n, h, w) of images uint8 (n, h, w) for the classes targets (n,),
-        with the options of params.yaml. Raises GlassnetsError for a method that is not defined for
-        the network, ParameterError for an unknown one."""
-        options = schema.requested(self.settings.methods).get(method)
+    def attribute(
+        self,
+        method: str,
+        images: NDArray[Any],
+        targets: NDArray[Any],
+        contrast: NDArray[Any] | None = None,
+    ) -> Floats:
+        """Attributions float32 (n, h, w) of images uint8 (n, h, w) for the classes targets (n,), or
+        for why these and not the classes contrast (n,), with the options of params.yaml. Raises
+        GlassnetsError for a method that is not defined for the network, ParameterError for an
+        unknown one."""
+        variant = methods.named(method, self.settings)
         seed = self.settings.random_state
-        return methods.named(method)(self.network, images, targets, options=options, seed=seed)
+        return variant(self.network, images, targets, contrast=contrast, seed=seed)
 
     def verdict(self, method: str) -> leaderboards.Verdict:
         """What the cell's leaderboard says of the method."""
         command = f"dvc repro verdict@{self.dataset}-{self.family}"
-        control = method in methods.CONTROLS
+        control = methods.named(method).control
         return leaderboards.verdict(self.leaderboard, method, control, command)
 
 
 def of_project(
-    data: schema.Dataset, dataset: str, family: str, seed: int, references: References
+    data: schema.Dataset, dataset: str, family: str, seed: int, train: Arrays | None
 ) -> Trained:
     """The network that `dvc repro` trained, with its leaderboard, once TensorFlow is started.
 
-    data, dataset: the dataset's parameters and its name. family, seed: whose network. references:
-    training images (n, h, w), None where no method that draws from them will be called.
+    data, dataset: the dataset's parameters and its name. family, seed: whose network. train: the
+    training part, None where no method that needs it will be called, see `training`.
 
     Raises GlassnetsError where the weights are absent, broken or another network's.
     """
-    model, activations = networks.load(data, family, weights(dataset, family, seed))
-    network = Explained(model, activations, references)
+    network = explained(data, family, train)
+    artefacts.load_weights(network.model, weights(dataset, family, seed))
     board = leaderboard(dataset, family)
     return Trained(dataset, family, seed, network, data.attribution, board)
 
@@ -120,8 +126,8 @@ def default_method(dataset: str, family: str) -> str:
     return NOT_JUDGED if board is None or board["control"].all() else verdicts.best(board)
 
 
-def references(dataset: str, names: Iterable[str]) -> References:
-    """The training images (n, h, w), None where none of the methods draws references from them."""
-    if any(methods.named(name).need is Need.REFERENCES for name in names):
-        return artefacts.load_arrays(artefacts.part(dataset, "train"))["images"]
+def training(dataset: str, names: Iterable[str]) -> Arrays | None:
+    """The training part, None where none of the methods takes references or labels from it."""
+    if any(methods.named(name).needs_training for name in names):
+        return artefacts.load_arrays(artefacts.part(dataset, "train"))
     return None

@@ -88,7 +88,9 @@ def _registered(experiment: Experiment, params: Params, key: RunKey, train: Arra
         shutil.copyfile(weights, network / "network.weights.h5")
         for source in (artefacts.params_file(), card, results / "leaderboard.csv"):
             shutil.copy(source, network)
-        np.savez_compressed(network / "references.npz", images=train["images"])
+        np.savez_compressed(
+            network / "training.npz", images=train["images"], labels=train["labels"]
+        )
         about = {"dataset": key.dataset, "family": key.family, "seed": key.seed}
         artefacts.save_json(network / "champion.json", about)
         content = _content([network, _PACKAGE])

@@ -17,9 +17,9 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 from numpy.typing import NDArray
 
 from glassnets import config, runtime
-from glassnets.attribution.network import Explained
 from glassnets.errors import GlassnetsError
-from glassnets.pipeline import artefacts, networks
+from glassnets.pipeline import artefacts
+from glassnets.pipeline.explained import explained
 from glassnets.pipeline.trained import Trained
 
 MAX_IMAGES = 1000  # of a request
@@ -52,11 +52,12 @@ class Champion(PythonModel):  # type: ignore[misc]  # mlflow ships no types
         if "tensorflow" not in sys.modules:  # else its owner has settings of their own
             runtime.start_tensorflow(loaded.runtime)
         data = loaded.dataset(about["dataset"])
-        model, activations = networks.load(data, about["family"], folder / "network.weights.h5")
-        references = artefacts.load_arrays(folder / "references.npz")["images"]
+        train = artefacts.load_arrays(folder / "training.npz")
+        network = explained(data, about["family"], train)
+        artefacts.load_weights(network.model, folder / "network.weights.h5")
         self._network = Trained(
             **about,
-            network=Explained(model, activations, references),
+            network=network,
             settings=data.attribution,
             leaderboard=artefacts.load_table(folder / "leaderboard.csv"),
         )

@@ -38,11 +38,11 @@ def command(
     seed = trained.seed(data, dataset, seed)
     for family in data.families:
         trained.weights(dataset, family, seed)  # before the seconds that TensorFlow takes
-    references = trained.references(dataset, METHODS)
+    train = trained.training(dataset, METHODS)
     with _listening(port) as sock:
         runtime.start_tensorflow(params.runtime)
         families = tqdm(data.families, desc="loading", unit="network", disable=None)
-        board = Board([trained.of_project(data, dataset, f, seed, references) for f in families])
+        board = Board([trained.of_project(data, dataset, f, seed, train) for f in families])
         _warm_up(board)
         print(f"Draw at http://{HOST}:{sock.getsockname()[1]} (Ctrl-C ends it)", flush=True)
         server = uvicorn.Server(uvicorn.Config(app(board), log_level="warning"))

@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnets.attribution.methods.gradients import Pixel, gradient
-from glassnets.attribution.methods.method import Need, Options, method
+from glassnets.attribution.methods.gradients import gradient
+from glassnets.attribution.methods.method import Need, Options, Referenced, method
 from glassnets.attribution.network import Explained, Floats, Reading, Targets
+from glassnets.attribution.references import fills
+from glassnets.config.schema import Positive
 from glassnets.errors import GlassnetsError, ParameterError
 
 
@@ -129,8 +131,8 @@ def _of_tokens(network: Explained, relevance: Floats) -> Floats:
     return np.tensordot(relevance, pixels / np.maximum(pixels.sum(axis=0), 1), 1)
 
 
-class TemporalSaliencyRescaling(Options):
-    reference: Pixel = 0.0
+class TemporalSaliencyRescaling(Referenced):
+    draws: Positive = 5
 
 
 @method(TemporalSaliencyRescaling, Need.SEQUENCE)
@@ -147,7 +149,8 @@ def temporal_saliency_rescaling(
 
     Ismail, Gunady, Corrada Bravo & Feizi (2020), "Benchmarking deep learning interpretability in
     time series predictions", algorithm 1 over the plain gradient, with α = 0: every feature is
-    scored. Costs a gradient for the image, each step and each feature.
+    scored. Changes are means over draws. Costs a gradient for the image, and for each step, feature
+    and draw.
     """
     step, feature = _steps_and_features(network.footprints)
     hidden = np.concatenate(
@@ -155,11 +158,16 @@ def temporal_saliency_rescaling(
         + [feature == i for i in range(feature.max() + 1)]
     ).reshape(-1, *network.image_shape)
     kept = np.float32(1) - hidden
-    offset = hidden * np.float32(options.reference)
-    intact = gradient(network, images, targets)
-    changes = network.gradient_changes(images, targets, kept, offset, intact)
+    fill = fills(network, images, options.reference, options.draws, seed)
+    intact = gradient.function(network, images, targets, Options(), seed)
+    draws = range(fill.shape[1])
+    changes = sum(
+        network.gradient_changes(images, targets, kept, fill[:, draw : draw + 1], intact)
+        for draw in draws
+    ) / np.float32(len(draws))
     steps, features = np.split(changes, [step.max() + 1], axis=1)
-    return steps[:, step] * features[:, feature]
+    product: Floats = steps[:, step] * features[:, feature]
+    return product
 
 
 def _steps_and_features(

@@ -1,11 +1,15 @@
-"""Controls: maps that do not depend on the network. A method must score above each of them."""
+"""Controls: maps that do not depend on the network. A method must score above each of those that
+take the same reference as it, or none.
+"""
 
 import hashlib
+from typing import Literal
 
 import numpy as np
 
-from glassnets.attribution.methods.method import Options, method
+from glassnets.attribution.methods.method import Need, Options, Referenced, method
 from glassnets.attribution.network import Explained, Floats, Targets
+from glassnets.attribution.references import fills
 
 
 @method(control=True)
@@ -38,9 +42,68 @@ def edges(
     return np.stack([magnitude(image) for image in images])  # sobel smooths along every axis
 
 
-@method(control=True)
-def image_itself(
+class OfOneImage(Referenced):
+    reference: Literal["black", "mean", "blur"] = "black"  # for draws, the mean image stands
+
+
+@method(OfOneImage, control=True)
+def difference(
+    network: Explained, images: Floats, targets: Targets, options: OfOneImage, seed: int
+) -> Floats:
+    """x − r; with black, the image itself."""
+    return images - fills(network, images, options.reference, 1, seed)[:, 0]
+
+
+class AbsoluteDifference(Referenced):
+    reference: Literal["mean", "blur"] = "mean"  # with black it is `difference`
+
+
+@method(AbsoluteDifference, control=True)
+def absolute_difference(
+    network: Explained, images: Floats, targets: Targets, options: AbsoluteDifference, seed: int
+) -> Floats:
+    """|x − r|."""
+    maps: Floats = np.abs(images - fills(network, images, options.reference, 1, seed)[:, 0])
+    return maps
+
+
+@method(OfOneImage, Need.LABELS, control=True)
+def class_template(
+    network: Explained, images: Floats, targets: Targets, options: OfOneImage, seed: int
+) -> Floats:
+    """(c − r) ⊙ (x − r), c the mean training image of the class; of two classes, the difference."""
+    fill = fills(network, images, options.reference, 1, seed)[:, 0]
+    weight: Floats = targets.sum(axis=1)[:, np.newaxis, np.newaxis]
+    template = np.tensordot(targets, network.class_means, 1) - weight * fill
+    maps: Floats = template * (images - fill)
+    return maps
+
+
+@method(OfOneImage, Need.LABELS, control=True)
+def linear_classifier(
+    network: Explained, images: Floats, targets: Targets, options: OfOneImage, seed: int
+) -> Floats:
+    """w ⊙ (x − r), w the class' weights of ridge regression from training images to classes."""
+    fill = fills(network, images, options.reference, 1, seed)[:, 0]
+    weights: Floats = np.tensordot(targets, network.linear_weights, 1)
+    return weights * (images - fill)
+
+
+@method(need=Need.LABELS, control=True)
+def nearest_other_class(
     network: Explained, images: Floats, targets: Targets, options: Options, seed: int
 ) -> Floats:
-    """x: the brightness of the pixels."""
-    return images
+    """x − z, z the nearest training image (Euclidean distance, of equals the first) of another
+    class, or of the class that the target is contrasted with.
+    """
+    assert network.references is not None
+    assert network.labels is not None
+    # Sums of squares of grey levels are whole numbers below 2⁵³, so exact in any order.
+    pool = network.references.reshape(len(network.references), -1).astype(np.float64)
+    rows = images.reshape(len(images), -1).astype(np.float64)
+    distances = (pool**2).sum(axis=1) - 2 * rows @ pool.T  # (n, m), less the image's own norm
+    of_label = targets[:, network.labels]  # the label's weight in what is explained
+    contrasted = (targets < 0).any(axis=1, keepdims=True)
+    distances[np.where(contrasted, of_label >= 0, of_label > 0)] = np.inf
+    nearest: Floats = network.references[distances.argmin(axis=1)].astype(np.float32)
+    return images - nearest

@@ -1,17 +1,16 @@
-"""Methods that use the gradient of the class logit by the pixels."""
+"""Methods that use the gradient, by the pixels, of what is explained: f."""
 
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
-from glassnets.attribution.methods.method import Need, Options, method
+from glassnets.attribution.methods.method import Options, Referenced, method
 from glassnets.attribution.network import Explained, Floats, Targets
+from glassnets.attribution.references import fills
 from glassnets.config.schema import Positive
 
-Pixel = Annotated[float, Field(ge=0, le=255)]
-
-_ONE, _ZERO = np.ones((1, 1, 1), np.float32), np.zeros((1, 1, 1), np.float32)
+_ONE, _NOTHING = np.ones((1, 1, 1), np.float32), np.zeros((1, 1, 1, 1), np.float32)
 
 
 @method(sensitivity=True)
@@ -21,59 +20,48 @@ def gradient(
     """∂f/∂x, in logits a grey level. Simonyan, Vedaldi & Zisserman (2014), "Deep inside
     convolutional networks", eq. 3–5, signed.
     """
-    return network.mean_gradient(images, targets, _ONE, _ZERO)
+    return network.mean_gradient(images, targets, _ONE, _NOTHING)
 
 
-@method()
+class GradientXInput(Referenced):
+    draws: Positive = 50
+
+
+@method(GradientXInput)
 def gradient_x_input(
-    network: Explained, images: Floats, targets: Targets, options: Options, seed: int
+    network: Explained, images: Floats, targets: Targets, options: GradientXInput, seed: int
 ) -> Floats:
-    """x ⊙ ∂f/∂x. Shrikumar, Greenside, Shcherbina & Kundaje (2016), "Not just a black box"."""
-    return images * network.mean_gradient(images, targets, _ONE, _ZERO)
+    """(x − r) ⊙ ∂f/∂x, r the reference, or the mean of the draws. Shrikumar, Greenside, Shcherbina
+    & Kundaje (2016), "Not just a black box", where r is black.
+    """
+    fill: Floats = fills(network, images, options.reference, options.draws, seed).mean(axis=1)
+    return (images - fill) * network.mean_gradient(images, targets, _ONE, _NOTHING)
 
 
-class IntegratedGradients(Options):
-    steps: Positive = 50
-    reference: Pixel = 0.0
+class IntegratedGradients(Referenced):
+    steps: Positive = 50  # gradients; each has a draw of its own
 
 
 @method(IntegratedGradients, complete=True)
 def integrated_gradients(
     network: Explained, images: Floats, targets: Targets, options: IntegratedGradients, seed: int
 ) -> Floats:
-    """(x − b) ⊙ ∫₀¹ ∂f/∂x (b + α(x − b)) dα; sums to f(x) − f(b).
+    """(x − r) ⊙ ∫₀¹ ∂f/∂x (r + α(x − r)) dα; sums to f(x) − f(r).
 
     Sundararajan, Taly & Yan (2017), "Axiomatic attribution for deep networks", eq. 1, the
-    integral by the midpoint rule, α = (k − ½)/steps: a gradient a step.
+    integral by the midpoint rule, α = (k − ½)/steps: a gradient a step. With draws for a reference
+    it is *expected gradients*, E[(x − r) ⊙ ∂f/∂x (r + α(x − r))], r a training image, α uniform in
+    0…1; in expectation it sums to f(x) − E f(r): Erion, Janizek, Sturmfels, Lundberg & Lee (2021),
+    "Improving performance of deep learning models with axiomatic attribution priors and expected
+    gradients", eq. 2. α is drawn once from each of `steps` equal parts of 0…1, which leaves the
+    expectation and lowers the variance; the draws are the same for every image.
     """
-    alpha = ((np.arange(options.steps) + 0.5) / options.steps).astype(np.float32)[:, None, None]
-    mean = network.mean_gradient(images, targets, alpha, (1 - alpha) * options.reference)
-    return (images - np.float32(options.reference)) * mean
-
-
-class ExpectedGradients(Options):
-    draws: Positive = 200
-
-
-@method(ExpectedGradients, Need.REFERENCES)
-def expected_gradients(
-    network: Explained, images: Floats, targets: Targets, options: ExpectedGradients, seed: int
-) -> Floats:
-    """E[(x − b) ⊙ ∂f/∂x (b + α(x − b))], b a training image, α uniform in 0…1; in expectation
-    it sums to f(x) − E f(b).
-
-    Erion, Janizek, Sturmfels, Lundberg & Lee (2021), "Improving performance of deep learning
-    models with axiomatic attribution priors and expected gradients", eq. 2. α is drawn once from
-    each of `draws` equal parts of 0…1, which leaves the expectation and lowers the variance; the
-    draws are the same for every image.
-    """
-    assert network.references is not None  # the method's need
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(len(network.references), size=options.draws)
-    references = network.references[drawn].astype(np.float32)
-    places = (np.arange(options.draws) + rng.random(options.draws)) / options.draws
-    alpha = places.astype(np.float32)[:, None, None]
-    return network.mean_gradient(images, targets, alpha, (1 - alpha) * references, references)
+    fill = fills(network, images, options.reference, options.steps, seed)
+    places = np.full(options.steps, 0.5)
+    if options.reference == "draws":
+        places = np.random.default_rng([seed, 1]).random(options.steps)
+    alpha = ((np.arange(options.steps) + places) / options.steps).astype(np.float32)
+    return network.mean_gradient(images, targets, alpha[:, None, None], fill, times_difference=True)
 
 
 class SmoothGrad(Options):
@@ -89,6 +77,7 @@ def smoothgrad(
     "SmoothGrad: removing noise by adding noise", §2. The draws are the same for every image.
     """
     rng = np.random.default_rng(seed)
-    noise = rng.standard_normal((options.draws, *network.image_shape), np.float32)
-    scale = np.ones((options.draws, 1, 1), np.float32)
-    return network.mean_gradient(images, targets, scale, noise * np.float32(options.noise * 255))
+    noise = rng.standard_normal((1, options.draws, *network.image_shape), np.float32)
+    each = np.ones((options.draws, 1, 1), np.float32)
+    fill = noise * np.float32(options.noise * 255)
+    return network.mean_gradient(images, targets, each, fill, filled=each)

@@ -1,5 +1,5 @@
-"""Methods that hide parts of the image and compare class logits; they need no gradient. A hidden
-pixel takes the value `reference`.
+"""Methods that hide parts of the image and compare f, what is explained; they need no gradient. A
+hidden pixel takes the value of the reference.
 """
 
 import math
@@ -10,27 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from glassnets.attribution.methods.gradients import Pixel
-from glassnets.attribution.methods.method import Options, method
+from glassnets.attribution.methods.method import Referenced, method
 from glassnets.attribution.network import Explained, Floats, Targets
+from glassnets.attribution.references import fills
 from glassnets.config.schema import Positive, ProperFraction, Shape
 from glassnets.errors import ParameterError
 
 
-def masked_logits(
-    network: Explained, images: Floats, targets: Targets, masks: Floats, reference: float
-) -> Floats:
-    """Class logits float32 (n, k) of images under masks (k, h, w) in 0…1, 1 where a pixel is kept:
-    f(m ⊙ x + (1 − m)·reference).
-    """
-    offset = (1 - masks) * np.float32(reference) if reference else masks[:, :1, :1] * 0
-    return network.logits(images, targets, masks, offset)
-
-
-class Occlusion(Options):
+class Occlusion(Referenced):
     patch_size: Positive = 4
     stride: Positive = 2
-    reference: Pixel = 0.0
+    draws: Positive = 5
 
 
 @method(Occlusion)
@@ -40,19 +30,21 @@ def occlusion(
     """f(x) − f(x without a patch), mean over the patches that cover a pixel.
 
     Zeiler & Fergus (2014), "Visualizing and understanding convolutional networks", §4.2. Patches
-    are `stride` pixels apart; the last of a row or column ends with the image. A patch whose pixels
-    all equal the reference changes nothing and costs no pass.
+    are `stride` pixels apart; the last of a row or column ends with the image. With a stride of 1
+    they lie on no grid. A patch whose pixels all equal the reference changes nothing and costs no
+    pass.
     """
     hidden = windows(network.image_shape, options.patch_size, options.stride)
-    reference = np.float32(options.reference)
-    differs = (images != reference).astype(np.float32)
-    pairs = np.argwhere(np.tensordot(differs, hidden, ((1, 2), (1, 2))) > 0)  # image, patch
-    intact = network.outputs(images)[np.arange(len(images)), targets]
+    fill = fills(network, images, options.reference, options.draws, seed)
+    intact = network.explained(images, targets)
     drops = np.zeros((len(images), len(hidden)), np.float32)
-    drops[tuple(pairs.T)] = intact[pairs[:, 0]] - network.logits_of_pairs(
-        images, targets, 1 - hidden, hidden * reference, pairs
-    )
-    maps: Floats = np.tensordot(drops, hidden / hidden.sum(axis=0), 1)
+    for draw in range(fill.shape[1]):
+        own = fill[:, draw : draw + 1]
+        differs = (images != own[:, 0]).astype(np.float32)
+        pairs = np.argwhere(np.tensordot(differs, hidden, ((1, 2), (1, 2))) > 0)  # image, patch
+        values = network.values_of_pairs(images, targets, 1 - hidden, own, pairs)
+        drops[tuple(pairs.T)] += intact[pairs[:, 0]] - values
+    maps: Floats = np.tensordot(drops / fill.shape[1], hidden / hidden.sum(axis=0), 1)
     return maps
 
 
@@ -70,33 +62,35 @@ def windows(shape: Shape, size: int, stride: int) -> Floats:
     return masks
 
 
-class Rise(Options):
+class Rise(Referenced):
     masks: Positive = 2000
     grid: Annotated[int, Field(gt=1, le=1000)] = 7  # cells a side of a mask before enlarging
     probability: ProperFraction = 0.5  # that a cell is kept
-    reference: Pixel = 0.0
 
 
 @method(Rise)
 def rise(network: Explained, images: Floats, targets: Targets, options: Rise, seed: int) -> Floats:
-    """Σ_k f(m_k ⊙ x)·m_k / Σ_k m_k, m_k random smooth masks, the same for every image.
+    """Σ_k (f_k − f̄)·m_k / Σ_k m_k, f_k = f(m_k ⊙ x + (1 − m_k) ⊙ r), f̄ their mean, m_k random
+    smooth masks, the same for every image; with draws, each mask has a draw of its own.
 
     Petsiuk, Das & Saenko (2018), "RISE: randomized input sampling for explanation of black-box
-    models", eq. 6, with the masks' own mean in the place of E[m]: the limit is the same, and a
-    network whose logit is constant gets a constant map. f is the logit, not a probability.
+    models", eq. 6, with the masks' own mean in the place of E[m]. f is a logit, which is defined
+    only up to a constant, not a probability: so the mean over the masks is subtracted, and a
+    network whose logit is constant gets a map of zeros. The order of the pixels is as in eq. 6.
     """
     rng = np.random.default_rng(seed)
     cells = rng.random((options.masks, options.grid, options.grid)) < options.probability
     sides = [math.ceil(side / options.grid) for side in network.image_shape]
     masks = enlarged(cells, rng.integers(sides, size=(options.masks, 2)), network.image_shape)
-    logits = masked_logits(network, images, targets, masks, options.reference)
+    fill = fills(network, images, options.reference, options.masks, seed)
+    values = network.values(images, targets, masks, fill)
     total = masks.sum(axis=0)
     if not total.all():
         raise ParameterError(
             f"masks: expected enough to keep every pixel in one of them, got {options.masks} "
             f"(probability: {options.probability})"
         )
-    maps: Floats = np.tensordot(logits, masks, 1) / total
+    maps: Floats = np.tensordot(values - values.mean(axis=1, keepdims=True), masks, 1) / total
     return maps
 
 
@@ -113,19 +107,19 @@ def enlarged(cells: NDArray[np.bool_], shifts: NDArray[np.int64], shape: Shape) 
     return np.ascontiguousarray(views[np.arange(len(cells)), shifts[:, 0], shifts[:, 1]])
 
 
-class KernelShap(Options):
+class KernelShap(Referenced):
     patch_size: Positive = 4
     coalitions: Positive = 1000
-    reference: Pixel = 0.0
+    draws: Positive = 5
 
 
 @method(KernelShap, complete=True)
 def kernel_shap(
     network: Explained, images: Floats, targets: Targets, options: KernelShap, seed: int
 ) -> Floats:
-    """Shapley values of the game whose players are the patches of a grid and whose value is the
-    logit of the image with the other patches hidden. A patch's value is divided among its pixels,
-    so that the map sums to f(x) − f(reference).
+    """Shapley values of the game whose players are the patches of a grid and whose value is f of
+    the image with the other patches hidden, mean over draws. A patch's value is divided among its
+    pixels, so that the map sums to f(x) − f(r).
 
     Lundberg & Lee (2017), "A unified approach to interpreting model predictions", theorem 2: least
     squares of the values on the coalitions z, weighted by the Shapley kernel, with the sum held:
@@ -134,13 +128,54 @@ def kernel_shap(
     kernel in pairs of a coalition and its complement (Covert & Lee 2021, "Improving KernelSHAP"),
     the same for every image.
     """
-    patches = grid_of_patches(network.image_shape, options.patch_size)  # (h, w)
+    fill = fills(network, images, options.reference, options.draws, seed)
+    patches = grid_of_patches(network.image_shape, options.patch_size)
+    return _shapley_values(network, images, targets, options, fill, patches, seed)
+
+
+class KernelShapShifted(KernelShap):
+    grids: Positive = 4
+
+
+@method(KernelShapShifted, complete=True)
+def kernel_shap_shifted(
+    network: Explained, images: Floats, targets: Targets, options: KernelShapShifted, seed: int
+) -> Floats:
+    """The mean of `kernel_shap`'s maps over several grids, each shifted from the last by
+    patch_size/grids pixels along the diagonal, so that no place of the patches decides the map.
+    """
+    fill = fills(network, images, options.reference, options.draws, seed)
+    shifts = np.arange(options.grids) * options.patch_size // options.grids
+    each = (
+        grid_of_patches(network.image_shape, options.patch_size, shift) for shift in shifts.tolist()
+    )
+    maps = [
+        _shapley_values(network, images, targets, options, fill, patches, seed) for patches in each
+    ]
+    mean: Floats = np.mean(maps, axis=0)
+    return mean
+
+
+def _shapley_values(
+    network: Explained,
+    images: Floats,
+    targets: Targets,
+    options: KernelShap,
+    fill: Floats,
+    patches: NDArray[np.int64],
+    seed: int,
+) -> Floats:
+    """Maps float32 (n, h, w) of one grid, its patches numbered int64 (h, w)."""
     players = int(patches.max()) + 1
     members, weights = coalitions(players, options.coalitions, seed)
     extremes = np.stack([np.zeros(players, bool), np.ones(players, bool)])
     masks = np.concatenate([extremes, members])[:, patches].astype(np.float32)  # (k + 2, h, w)
-    logits = masked_logits(network, images, targets, masks, options.reference).astype(np.float64)
-    empty, full, values = logits[:, :1], logits[:, 1:2], logits[:, 2:]
+    draws = fill.shape[1]
+    of_draws = (
+        network.values(images, targets, masks, fill[:, draw : draw + 1]) for draw in range(draws)
+    )
+    value = sum(values.astype(np.float64) for values in of_draws) / draws
+    empty, full, values = value[:, :1], value[:, 1:2], value[:, 2:]
 
     z = members.astype(np.float64)  # (k, players)
     a = (z * weights[:, np.newaxis]).T @ z
@@ -158,10 +193,10 @@ def kernel_shap(
     return maps
 
 
-def grid_of_patches(shape: Shape, size: int) -> NDArray[np.int64]:
-    """Each pixel's patch, numbered row by row: int64 (h, w). The last of a row or column is
-    smaller where the size does not divide the side."""
-    rows, columns = (np.arange(side) // size for side in shape)
+def grid_of_patches(shape: Shape, size: int, shift: int = 0) -> NDArray[np.int64]:
+    """Each pixel's patch, numbered row by row: int64 (h, w). The first of a row or column is
+    smaller by the shift, in pixels, and the last where its end is not the image's."""
+    rows, columns = ((np.arange(side) + shift) // size for side in shape)
     numbers: NDArray[np.int64] = rows[:, np.newaxis] * (columns[-1] + 1) + columns
     return numbers
 

@@ -2,32 +2,45 @@
 
 import numpy as np
 
-from glassnets.attribution.methods import COMPLETE
-from glassnets.attribution.methods.method import Options
+from glassnets.attribution.methods.method import Options, weights
 from glassnets.attribution.metrics.metric import Judged, Scores, Values, metric
 from glassnets.attribution.network import Floats
+from glassnets.attribution.references import fills
 
-# Smallest |f(x) − f(b)|, in logits, that an error is measured against.
+# Smallest |f(x) − f(r)|, in logits, that an error is measured against.
 SMALLEST_DIFFERENCE = 1e-3
 
 
 @metric()
 def completeness(judged: Judged, options: Options, seed: int) -> Scores:
-    """``completeness_error``, |Σφ − (f(x) − f(b))| / max(|f(x) − f(b)|, 0.001), f the class logit
-    and b the method's reference; 0 is best. Only for methods that are declared `complete`.
+    """``completeness_error``, |Σφ − (f(x) − f(r))| / max(|f(x) − f(r)|, 0.001), f the class logit
+    and r the variant's reference, f(r) the mean over its draws; 0 is best. Only for methods that
+    are declared `complete`.
 
     Sundararajan, Taly & Yan (2017), "Axiomatic attribution for deep networks", proposition 1.
     """
+    network, images = judged.network, judged.images
+    targets = weights(network, len(images), judged.targets, None)
+    intact = network.explained(images, targets).astype(np.float64)
     scores: Scores = {}
-    for name in judged.maps:
-        if name in COMPLETE:
-            reference = np.full_like(judged.images[:1], judged.references.get(name, 0))
-            images = np.concatenate([reference, judged.images])
-            outputs = judged.network.outputs(images).astype(np.float64)
-            difference = (outputs[1:] - outputs[0])[np.arange(len(judged.images)), judged.targets]
-            scale = np.maximum(np.abs(difference), SMALLEST_DIFFERENCE)
-            total = judged.maps[name].sum(axis=(1, 2), dtype=np.float64)
-            scores[name] = {"completeness_error": np.abs(total - difference) / scale}
+    for name, maps in judged.maps.items():
+        variant = judged.variants.get(name)
+        if variant is None or not variant.method.complete or variant.reference is None:
+            continue
+        draws = variant.options.model_dump()
+        count = draws.get("draws") or draws["steps"]
+        fill = fills(network, images, variant.reference, count, judged.seed)
+        nothing = np.zeros((1, 1, 1), np.float32)
+        empty = np.stack(
+            [
+                network.values(images, targets, nothing, fill[:, k : k + 1])[:, 0]
+                for k in range(fill.shape[1])
+            ]
+        ).mean(axis=0, dtype=np.float64)
+        change = intact - empty
+        total = maps.sum(axis=(1, 2), dtype=np.float64)
+        scale = np.maximum(np.abs(change), SMALLEST_DIFFERENCE)
+        scores[name] = {"completeness_error": np.abs(total - change) / scale}
     return scores
 
 

@@ -1,7 +1,9 @@
 """Do the pixels that a map ranks highest decide the prediction? They are removed, to measure it.
 
 Random subsets and squares are the same for all maps, so that the network is evaluated once on each
-changed image.
+changed image. Where ``judged.others`` has maps of other networks for the same answers, these are
+judged in the same way by this network: what its own maps score above them is what they say of this
+network, and not of the data.
 """
 
 from collections.abc import Iterator
@@ -11,81 +13,105 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from glassnets.attribution.methods import SENSITIVITIES
 from glassnets.attribution.methods.method import Options
-from glassnets.attribution.metrics.metric import Judged, Scores, Values, metric
-from glassnets.attribution.metrics.removal import REFERENCES, Filling, Masks, Reference, without
+from glassnets.attribution.metrics.metric import NETWORK, Judged, Scores, Values, in_first, metric
+from glassnets.attribution.metrics.removal import Filling, Masks, without
 from glassnets.attribution.network import Floats
+from glassnets.attribution.references import OF_OTHERS, REMOVALS, RemovedBy
 from glassnets.config.schema import Positive, ProperFraction, Shape
+from glassnets.evaluation.metrics import softmax
+
+Removals = Annotated[tuple[RemovedBy, ...], Field(min_length=1)]
 
 
 class DeletionInsertion(Options):
-    steps: Annotated[int, Field(ge=2, le=10_000)] = 32
-    references: Annotated[tuple[Reference, ...], Field(min_length=1)] = tuple(REFERENCES)
+    steps: Annotated[int, Field(ge=2, le=10_000)] = 16
+    removals: Removals = REMOVALS
+    draws: Positive = 2  # of training images, for the removal draws
 
 
 @metric(DeletionInsertion)
 def deletion_insertion(judged: Judged, options: DeletionInsertion, seed: int) -> Scores:
     """Areas under the probability and the logit of the class while pixels are removed from the
     image (deletion: low is good) or put back (insertion: high is good), the highest of the signed
-    map first, of equals the upper and then the left one first. For each reference b and q in
+    map first, of equals the upper and then the left one first. For each removal b and q in
     probability, logit: ``deletion_<q>_<b>``, ``insertion_<q>_<b>`` and their difference
     ``insertion_minus_deletion_<q>_<b>``, higher is better; ``insertion_minus_deletion`` is the mean
-    difference of the probability over the references, without black if there are others. Curves
-    of the probability: ``deletion_curve_<b>``, ``insertion_curve_<b>`` (n, steps + 1).
+    difference of the probability over the removals. ``…_of_others``: the differences of other
+    networks' maps, means over these networks. Curves of the probability: ``deletion_curve_<b>``,
+    ``insertion_curve_<b>`` (n, steps + 1).
 
     Petsiuk, Das & Saenko (2018), "RISE". The area is over the fraction of pixels, 0…1, by
     the trapezoid rule, so the area of a probability lies in 0…1, that of a logit is in logits.
     """
     pixels = judged.images[0].size
     counts = np.round(np.linspace(0, pixels, options.steps + 1)).astype(int)
-    ranks = np.stack([_ranks(maps) for maps in judged.maps.values()], axis=1)  # (n, methods, h, w)
+    removals = list(dict.fromkeys(options.removals))
+    filling = Filling(judged.network, judged.noise, options.draws, seed)
     scores: Scores = {name: {} for name in judged.maps}
-    references = list(dict.fromkeys(options.references))
-    for reference in references:
-        curves = _curves(judged, ranks, counts, reference, seed)
-        areas = np.trapezoid(curves, counts / pixels)  # (q, n, methods, 2)
+    ranks = np.stack([_ranks(maps) for maps in judged.maps.values()], axis=1)  # (n, maps, h, w)
+    for by in removals:
+        curves = _curves(judged, ranks, counts, by, filling)
+        areas = np.trapezoid(curves, counts / pixels)  # (q, n, maps, 2)
         for place, own in enumerate(scores.values()):
             for way, name in enumerate(("deletion", "insertion")):
-                own[f"{name}_curve_{reference}"] = curves[0, :, place, way]
+                own[f"{name}_curve_{by}"] = curves[0, :, place, way]
             for quantity, area in zip(("probability", "logit"), areas, strict=True):
                 deletion, insertion = area[:, place].T
-                own[f"deletion_{quantity}_{reference}"] = deletion
-                own[f"insertion_{quantity}_{reference}"] = insertion
-                own[f"insertion_minus_deletion_{quantity}_{reference}"] = insertion - deletion
-    leading = [b for b in references if b != "black"] or references
+                own[f"deletion_{quantity}_{by}"] = deletion
+                own[f"insertion_{quantity}_{by}"] = insertion
+                own[f"insertion_minus_deletion_{quantity}_{by}"] = insertion - deletion
     for own in scores.values():
-        of_each = [own[f"insertion_minus_deletion_probability_{b}"] for b in leading]
+        of_each = [own[f"insertion_minus_deletion_probability_{by}"] for by in removals]
         own["insertion_minus_deletion"] = np.mean(of_each, axis=0)
+    for name, maps in judged.others.items():
+        others = np.stack([_ranks(each) for each in maps], axis=1)  # (k, networks, h, w)
+        same = ~np.isnan(maps[:, :, 0, 0]).T
+        for by in removals:
+            curves = _curves(judged, others, counts, by, filling)
+            for quantity, area in zip(
+                ("probability", "logit"), np.trapezoid(curves, counts / pixels), strict=True
+            ):
+                each = area[..., 1] - area[..., 0]
+                scores[name][f"insertion_minus_deletion_{quantity}_{by}{OF_OTHERS}"] = in_first(
+                    _mean_where(each, same), len(judged.images)
+                )
     return scores
+
+
+def _mean_where(values: Values, defined: NDArray[np.bool_]) -> Values:
+    """The mean of each row of (k, networks) over the entries defined, NaN where none is: (k,)."""
+    count = defined.sum(axis=1)
+    total = np.where(defined, values, 0).sum(axis=1)
+    mean: Values = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+    return mean
 
 
 def _ranks(maps: Floats) -> NDArray[np.int64]:
     """Each pixel's rank from 0, the highest; of equals the first ranks higher: int64 (n, h, w)."""
     order = np.argsort(-maps.reshape(len(maps), -1), axis=1, kind="stable")
-    return np.argsort(order, axis=1).reshape(maps.shape)
+    return np.argsort(order, axis=1, kind="stable").reshape(maps.shape)
 
 
 def _curves(
     judged: Judged,
     ranks: NDArray[np.int64],
     counts: NDArray[np.int64],
-    reference: Reference,
-    seed: int,
+    by: RemovedBy,
+    filling: Filling,
 ) -> Values:
     """The class's probability and logit after counts (k,) pixels are removed, or put back: float64
-    (2, n, methods, 2, k), deletion before insertion. ranks are (n, methods, h, w)."""
+    (2, n, maps, 2, k), deletion before insertion. ranks are (n, maps, h, w), of the first images.
+    """
     shape, inner = judged.network.image_shape, counts[1:-1, np.newaxis, np.newaxis]
     curves = np.empty((2, *ranks.shape[:2], 2, len(counts)))
-    # Images with all or no pixels removed are the same for every method.
+    # Images with all or no pixels removed are the same for every map.
     ends = np.stack([np.ones(shape, bool), np.zeros(shape, bool)])
-    filling = Filling(judged.mean_image, judged.removal, seed)
-    for i, image in enumerate(judged.images):
-        deleted = ranks[i, :, np.newaxis] < inner  # (methods, steps − 1, h, w)
+    for i, image in enumerate(judged.images[: len(ranks)]):
+        deleted = ranks[i, :, np.newaxis] < inner  # (maps, steps − 1, h, w)
         between = np.stack([deleted, ~deleted], axis=1)
         removed = np.concatenate([ends, between.reshape(-1, *shape)])
-        changed = without(image, removed, reference, filling)
-        values = _values(judged.network.outputs(changed), judged.targets[i])  # (2, points)
+        values = _values(judged, without(image, removed, by, filling), i)  # (2, points)
         empty, intact = values[:, :2].T
         own = curves[:, i]
         own[..., 1:-1] = values[:, 2:].reshape(own[..., 1:-1].shape)
@@ -94,35 +120,60 @@ def _curves(
     return curves
 
 
-def _values(logits: Floats, target: np.int32) -> Values:
-    """The target's probability and logit, float64 (2, m), of logits (m, classes)."""
-    from scipy.special import softmax
-
-    logits = logits.astype(np.float64)
-    return np.stack([softmax(logits, axis=1)[:, target], logits[:, target]])
+def _values(judged: Judged, changed: Floats, i: int) -> Values:
+    """Probability and logit of image i's class for changed images (d, m, h, w), means over d:
+    float64 (2, m)."""
+    logits = judged.network.outputs(changed.reshape(-1, *changed.shape[2:]))
+    of_class = np.stack([softmax(logits), logits])[..., judged.targets[i]]
+    mean: Values = of_class.reshape(2, *changed.shape[:2]).mean(axis=1)
+    return mean
 
 
 class FaithfulnessCorrelation(Options):
     subsets: Annotated[int, Field(ge=3, le=1_000_000)] = 200
     fraction: ProperFraction = 0.15  # of the pixels that are in a subset
-    reference: Reference = "mean"
+    removals: Removals = REMOVALS
+    draws: Positive = 2
 
 
 @metric(FaithfulnessCorrelation)
 def faithfulness_correlation(judged: Judged, options: FaithfulnessCorrelation, seed: int) -> Scores:
-    """Pearson's correlation, over random subsets S of the pixels, of Σ_{i∈S} φ_i with
-    f(x) − f(x without S), f the class logit; −1…1, higher is better. Where one of the two is the
-    same for all subsets, as with a constant map, it is 0.
+    """``faithfulness_correlation_<b>`` by each removal b: Pearson's correlation, over random
+    subsets S of the pixels, of Σ_{i∈S} φ_i with f(x) − f(x without S), f the class logit; −1…1,
+    higher is better. Where one of the two is the same for all subsets, as with a constant map, it
+    is 0. ``faithfulness_correlation``: the mean over the removals; ``…_of_others``: of other
+    networks' maps, with the drops of this one, means over these networks. Of the network itself,
+    ``drops_<b>`` (n, subsets): the drops, standardised, for `correlations` with further maps.
 
     Bhatt, Weller & Moura (2020), "Evaluating and aggregating feature-based model explanations",
     faithfulness. The subsets are the same for every image.
     """
     subsets = random_subsets(judged.network.image_shape, options.subsets, options.fraction, seed)
-    drops = np.stack([drops for _, drops in _changes(judged, subsets, options.reference, seed)])
-    return {
-        name: {"faithfulness_correlation": _correlation(_sums(maps, subsets), drops)}
-        for name, maps in judged.maps.items()
+    filling = Filling(judged.network, judged.noise, options.draws, seed)
+    sums = {name: _standardised(_sums(maps, subsets)) for name, maps in judged.maps.items()}
+    of_others = {
+        name: [_standardised(_sums(np.nan_to_num(each), subsets)) for each in maps]
+        for name, maps in judged.others.items()
     }
+    scores: Scores = {name: {} for name in (*judged.maps, NETWORK)}
+    removals = list(dict.fromkeys(options.removals))
+    for by in removals:
+        changes = _changes(judged, subsets, by, filling)
+        drops = _standardised(np.stack([drops for _, drops in changes]))
+        scores[NETWORK][f"drops_{by}"] = drops
+        for name, own in sums.items():
+            scores[name][f"faithfulness_correlation_{by}"] = (own * drops).mean(axis=1)
+        for name, each in of_others.items():
+            k = len(each[0])
+            values = np.stack([(own * drops[:k]).mean(axis=1) for own in each], axis=1)
+            same = ~np.isnan(judged.others[name][:, :, 0, 0]).T
+            scores[name][f"faithfulness_correlation_{by}{OF_OTHERS}"] = in_first(
+                _mean_where(values, same), len(judged.images)
+            )
+    for scored in (scores[name] for name in judged.maps):
+        of_each = [scored[f"faithfulness_correlation_{by}"] for by in removals]
+        scored["faithfulness_correlation"] = np.mean(of_each, axis=0)
+    return scores
 
 
 def random_subsets(shape: Shape, count: int, fraction: float, seed: int) -> Masks:
@@ -134,16 +185,16 @@ def random_subsets(shape: Shape, count: int, fraction: float, seed: int) -> Mask
 
 
 def _changes(
-    judged: Judged, removed: Masks, reference: Reference, seed: int
+    judged: Judged, removed: Masks, by: RemovedBy, filling: Filling
 ) -> Iterator[tuple[Values, Values]]:
     """For each image x, and x′ with the pixels of masks (k, h, w) removed: x − x′, float64
-    (k, h, w), and the drop of the class logit, f(x) − f(x′), float64 (k,)."""
+    (k, h, w), and the drop of the class logit, f(x) − f(x′), float64 (k,), both means over draws.
+    """
     logits = judged.network.outputs(judged.images)
-    filling = Filling(judged.mean_image, judged.removal, seed)
-    for image, target, intact in zip(judged.images, judged.targets, logits, strict=True):
-        changed = without(image, removed, reference, filling)
-        remaining = judged.network.outputs(changed)[:, target].astype(np.float64)
-        yield image - changed.astype(np.float64), intact[target] - remaining
+    for i, (image, target) in enumerate(zip(judged.images, judged.targets, strict=True)):
+        changed = without(image, removed, by, filling)
+        _, remaining = _values(judged, changed, i)
+        yield image - changed.mean(axis=0, dtype=np.float64), logits[i, target] - remaining
 
 
 def _sums(maps: Floats, subsets: Masks) -> Values:
@@ -153,15 +204,9 @@ def _sums(maps: Floats, subsets: Masks) -> Values:
     return sums
 
 
-def _correlation(a: Values, b: Values) -> Values:
-    """Pearson's correlation of each row of (n, k) arrays: (n,), 0 where the variation of one of
-    them is within float32's rounding."""
-    a, b = _standardised(a), _standardised(b)
-    correlation: Values = (a * b).mean(axis=1)
-    return correlation
-
-
 def _standardised(rows: Values) -> Values:
+    """Each row of (n, k) less its mean and divided by its standard deviation, so that the mean
+    product of two is Pearson's correlation; 0 where the variation is within float32's rounding."""
     deviation = rows.std(axis=1, keepdims=True)
     varies = deviation > 1e-6 * np.abs(rows).max(axis=1, keepdims=True)
     standardised: Values = np.where(varies, rows - rows.mean(axis=1, keepdims=True), 0)
@@ -172,7 +217,8 @@ def _standardised(rows: Values) -> Values:
 class Infidelity(Options):
     draws: Positive = 200
     max_side: ProperFraction = 0.5  # of a square, in parts of the image's shorter side
-    reference: Reference = "mean"
+    removal: RemovedBy = "mean"
+    removal_draws: Positive = 2
 
 
 @metric(Infidelity)
@@ -192,9 +238,12 @@ def infidelity(judged: Judged, options: Infidelity, seed: int) -> Scores:
     scores: Scores = {
         name: {"infidelity": np.empty(len(maps))} for name, maps in judged.maps.items()
     }
-    for i, (change, drops) in enumerate(_changes(judged, squares, options.reference, seed)):
+    filling = Filling(judged.network, judged.noise, options.removal_draws, seed)
+    for i, (change, drops) in enumerate(_changes(judged, squares, options.removal, filling)):
         for name, maps in judged.maps.items():
-            weights: NDArray[Any] = change if name in SENSITIVITIES else squares
+            variant = judged.variants.get(name)
+            sensitivity = variant is not None and variant.method.sensitivity
+            weights: NDArray[Any] = change if sensitivity else squares
             predicted = np.tensordot(weights, maps[i].astype(np.float64), 2)  # (k,)
             length = predicted @ predicted
             beta = max(predicted @ drops, 0) / length if length > 0 else 0

@@ -12,15 +12,20 @@ from numpy.typing import NDArray
 from glassnets.attribution.methods.method import Options
 from glassnets.attribution.metrics.metric import Judged, Scores, Values, metric
 
+INTERVENTIONS = ("cue_changed", "rest_changed")  # the scores of `intervention`
+
 
 @metric()
 def localization(judged: Judged, options: Options, seed: int) -> Scores:
-    """``relevance_mass``, ``relevance_rank`` and ``pointing_game``, each 0…1, higher is better;
-    NaN for an image without evidence, no scores without ``judged.evidence``. They are valid for a
-    network that uses the evidence: see `intervention` and `verdicts.withheld`.
+    """``average_precision``, ``relevance_mass``, ``relevance_rank`` and ``pointing_game``, each
+    0…1, higher is better; NaN for an image without evidence, no scores without ``judged.evidence``.
+    They are valid for a network that uses the evidence: see `intervention` and `verdicts.withheld`.
+    Average precision decides, since adding a constant to a map does not move it; relevance mass,
+    which that does move, only describes. ``mass_on_suppressor``: the share of the map's absolute
+    value on pixels that help the decision and are no evidence, where these are known.
 
     Equal pixels count as if in random order: a constant positive map scores the evidence's share
-    of the area in all three.
+    of the area in all four.
     """
     if judged.evidence is None:
         return {name: {} for name in judged.maps}
@@ -31,9 +36,30 @@ def localization(judged: Judged, options: Options, seed: int) -> Scores:
         rows = maps.reshape(len(maps), -1).astype(np.float64)
         scores[name] = {
             score.__name__: np.where(known, score(rows, evidence), np.nan)
-            for score in (relevance_mass, relevance_rank, pointing_game)
+            for score in (average_precision, relevance_mass, relevance_rank, pointing_game)
         }
+        if judged.suppressor is not None:
+            helps = judged.suppressor.reshape(len(judged.images), -1)
+            mass = relevance_mass(np.abs(rows), helps)
+            scores[name]["mass_on_suppressor"] = np.where(known, mass, np.nan)
     return scores
+
+
+def average_precision(maps: Values, evidence: NDArray[np.bool_]) -> Values:
+    """Average precision of the map as a ranking of the pixels, those of the evidence being right:
+    (n,); 0 without evidence. Equal pixels come in together.
+
+    maps and evidence (n, pixels). Manning, Raghavan & Schütze (2008), "Introduction to information
+    retrieval", ch. 8.4, as scikit-learn computes it.
+    """
+    from sklearn.metrics import average_precision_score
+
+    return np.array(
+        [
+            average_precision_score(own, row) if own.any() else 0.0
+            for row, own in zip(maps, evidence, strict=True)
+        ]
+    )
 
 
 def relevance_mass(maps: Values, evidence: NDArray[np.bool_]) -> Values:

@@ -9,45 +9,53 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glassnets.attribution.methods import Variant
 from glassnets.attribution.methods.method import Options
-from glassnets.attribution.network import Explained, Floats, Targets
-from glassnets.config.schema import Removal, Strict
+from glassnets.attribution.network import Explained, Floats
+from glassnets.config.schema import Strict
 
+Classes = NDArray[np.int32]
 Values = NDArray[np.float64]
 
-# method → score → a number for each image (n,), or a curve for each image (n, points). NaN where
+# variant → score → a number for each image (n,), or a curve for each image (n, points). NaN where
 # the score is not defined for an image or was not computed for it.
 Scores = dict[str, dict[str, Values]]
+NETWORK = "network"  # in the place of a variant, for what is of the network and not of a map
 
-# method, images (n, h, w), targets (n,) → maps (n, h, w) of the network in its current weights.
-Attribute = Callable[[str, Floats, Targets], Floats]
+# variant, images (n, h, w), targets (n,) → maps (n, h, w) of the network in its current weights.
+Attribute = Callable[[str, Floats, Classes], Floats]
 
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """One network's maps of the same images by every method, and what metrics need beside them.
+    """One network's maps of the same images by every variant, and what metrics need beside them.
 
     images: float32 (n, h, w), raw pixels.
     targets: int32 (n,), the class each map explains.
-    maps: float32 (n, h, w) by method.
-    attribute: applies a method to other images or weights, with the same options and draws.
-    mean_image: float32 (h, w), the mean of the training images.
-    removal: parameters of what stands in the place of removed pixels.
-    references: the pixel value that a method compares with, where it is not black.
+    maps: float32 (n, h, w) by variant.
+    attribute: applies a variant to other images or weights, with the same options and draws.
+    noise: standard deviation of the noise of the removal noisy_linear, of the range 0…255.
+    variants: what the maps are by, as far as they are by methods of ours.
+    seed: of the variants' draws.
+    others: by variant, float32 (networks, k, h, w), maps of the first k images for the same classes
+    by other networks, NaN where such a network predicts another class.
     evidence: bool (n, h, w), the pixels that decide the label, where they are known.
+    suppressor: bool (n, h, w), pixels that help the decision and are no evidence.
     memorised: the weights (as ``model.get_weights()``) of a network of the same shape that
     memorised shuffled labels, where there is one.
     """
 
     network: Explained
     images: Floats
-    targets: Targets
+    targets: Classes
     maps: Mapping[str, Floats]
     attribute: Attribute
-    mean_image: Floats
-    removal: Removal
-    references: Mapping[str, float] = field(default_factory=dict)
+    noise: float = 0.01
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+    seed: int = 0
+    others: Mapping[str, Floats] = field(default_factory=dict)
     evidence: NDArray[np.bool_] | None = None
+    suppressor: NDArray[np.bool_] | None = None
     memorised: list[NDArray[Any]] | None = None
 
     @contextmanager

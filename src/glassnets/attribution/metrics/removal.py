@@ -1,58 +1,61 @@
-"""References: what stands in the place of pixels that are removed from an image.
-
-Every choice has a bias: black is MNIST's own background, so that removing background changes
-nothing; a constant leaves the outline of what is removed visible. Hence several references, and
-a score for each.
+"""Removals: pixels are taken out of an image, and a reference, or ROAD's interpolation from the
+pixels that are left, stands in their place. Which one does so decides much of a score, hence
+several removals, and a score for each.
 """
 
-from collections.abc import Callable
+import hashlib
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnets.attribution.network import Floats
-from glassnets.config.schema import Removal
+from glassnets.attribution.network import Explained, Floats
+from glassnets.attribution.references import RemovedBy, blurred
 
-Reference = Literal["black", "mean", "blur", "noisy_linear"]
 Masks = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class Filling:
-    """What removed pixels are filled with: the mean image (h, w) of the training part, the
-    standard deviations of blur and noise, and the seed of the noise."""
+    """What removed pixels are filled with: by training images of the network and by its blur;
+    noise, the standard deviation of noisy_linear's, of the range 0…255; draws, how many training
+    images; and the seed of noise and draws."""
 
-    mean_image: Floats
-    removal: Removal
+    network: Explained
+    noise: float
+    draws: int
     seed: int
 
 
-def without(image: Floats, removed: Masks, reference: Reference, filling: Filling) -> Floats:
-    """The image (h, w) without the pixels that masks (k, h, w) remove: float32 (k, h, w).
+def without(image: Floats, removed: Masks, by: RemovedBy, filling: Filling) -> Floats:
+    """The image (h, w) without the pixels that masks (k, h, w) remove: float32 (d, k, h, w).
 
-    In their place: black, 0; mean, the mean image; blur, a Gaussian blur of the image itself, its
-    border pixels repeated outwards; noisy_linear, ROAD's interpolation from the remaining pixels.
-    Noise is drawn once, the same for every image and mask; with it removed pixels may leave 0…255.
+    In their place: black, 0; mean, the mean training image; blur, a Gaussian blur of the image
+    itself; draws, d training images, drawn for each image by itself; noisy_linear, ROAD's
+    interpolation from the remaining pixels. d is 1 but for draws. Noise is drawn once, the same for
+    every image and mask; with it removed pixels may leave 0…255.
     """
-    return np.where(removed, REFERENCES[reference](image, removed, filling), image)
+    return np.where(removed, _filled(image, removed, by, filling), image)
 
 
-def _black(image: Floats, removed: Masks, filling: Filling) -> Floats:
-    return np.zeros_like(image)
-
-
-def _mean(image: Floats, removed: Masks, filling: Filling) -> Floats:
-    return filling.mean_image
-
-
-def _blur(image: Floats, removed: Masks, filling: Filling) -> Floats:
-    from scipy import ndimage
-
-    deviation = filling.removal.blur * min(image.shape)
-    blurred: Floats = ndimage.gaussian_filter(image, deviation, mode="nearest")
-    return blurred
+def _filled(image: Floats, removed: Masks, by: RemovedBy, filling: Filling) -> Floats:
+    """float32 (d, 1 or k, h, w)."""
+    network = filling.network
+    match by:
+        case "black":
+            return np.zeros((1, 1, *image.shape), np.float32)
+        case "mean":
+            return network.mean_image[np.newaxis, np.newaxis]
+        case "blur":
+            return blurred(image, network.blur)[np.newaxis, np.newaxis]
+        case "draws":
+            assert network.references is not None
+            digest = hashlib.sha256(image.tobytes()).digest()
+            rng = np.random.default_rng([filling.seed, *digest])
+            drawn = rng.integers(len(network.references), size=filling.draws)
+            return network.references[drawn][:, np.newaxis].astype(np.float32)
+        case _:
+            return _noisy_linear(image, removed, filling)[np.newaxis]
 
 
 def _noisy_linear(image: Floats, removed: Masks, filling: Filling) -> Floats:
@@ -64,18 +67,13 @@ def _noisy_linear(image: Floats, removed: Masks, filling: Filling) -> Floats:
     strategy for attribution methods" (ROAD).
     """
     rng = np.random.default_rng(filling.seed)
-    noise = filling.removal.noise * 255 * rng.standard_normal(image.shape)
+    noise = filling.noise * 255 * rng.standard_normal(image.shape)
     filled = np.empty(removed.shape, np.float32)
-    filled[:] = filling.mean_image
+    filled[:] = filling.network.mean_image
     some_left = ~removed.all(axis=(1, 2))
     filled[some_left] = interpolated(image, removed[some_left]) + noise
     return filled
 
-
-# A filling of image (h, w), masks (k, h, w): (h, w) or (k, h, w).
-REFERENCES: dict[Reference, Callable[[Floats, Masks, Filling], Floats]] = dict(
-    zip(get_args(Reference), (_black, _mean, _blur, _noisy_linear), strict=True)
-)
 
 _WEIGHTS = np.array([[1, 2, 1], [2, 0, 2], [1, 2, 1]]) / 12
 

@@ -7,14 +7,15 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from glassnets import runtime
-from glassnets.attribution.methods import CONTROLS, METHODS, requested_methods
+from glassnets.attribution.methods import Variant, requested_variants
 from glassnets.attribution.metrics import METRICS, Judged, Scores
 from glassnets.attribution.metrics.localization import intervention
-from glassnets.attribution.network import Explained
+from glassnets.attribution.metrics.metric import NETWORK
 from glassnets.config.schema import Params, requested
 from glassnets.data import Arrays
 from glassnets.models import families
-from glassnets.pipeline import artefacts, networks
+from glassnets.pipeline import artefacts
+from glassnets.pipeline.explained import explained
 from glassnets.pipeline.stages.command import run_cell
 
 
@@ -25,18 +26,16 @@ def judge(params: Params, dataset: str, family: str) -> None:
     train = artefacts.load_arrays(artefacts.part(dataset, "train"))
     test = artefacts.load_arrays(artefacts.part(dataset, "test"))
     arrays = artefacts.load_arrays(artefacts.attributions(dataset, family))
-    mean_image = train["images"].mean(axis=0, dtype=np.float64).astype(np.float32)
     metrics = requested(settings.metrics)
 
     runtime.start_tensorflow(params.runtime)
-    model, activations = networks.build(data, family)
-    network = Explained(model, activations, references=train["images"])
-    methods = requested_methods(settings, network)
+    network = explained(data, family, train)
+    model = network.model
+    variants = requested_variants(settings, network)
+    controls = [name for name, variant in variants.items() if variant.control]
 
     def attribute(name: str, images: Any, targets: Any) -> Any:
-        return METHODS[name](
-            network, images, targets, options=methods[name], seed=settings.random_state
-        )
+        return variants[name](network, images, targets, seed=settings.random_state)
 
     each: list[Scores] = []
     steps = len(data.seeds) * len(metrics)
@@ -48,31 +47,45 @@ def judge(params: Params, dataset: str, family: str) -> None:
                 network=network,
                 images=arrays["images"].astype(np.float32),
                 targets=arrays["predictions"][place].astype(np.int32),
-                maps={name: arrays[name][place] for name in methods},
+                maps={name: arrays[name][place] for name in variants},
                 attribute=attribute,
-                mean_image=mean_image,
-                removal=settings.removal,
-                references={
-                    name: reference
-                    for name, options in methods.items()
-                    if (reference := getattr(options, "reference", None)) is not None
-                },
-                evidence=_evidence(arrays, place),
+                noise=settings.removal.noise,
+                variants=variants,
+                seed=settings.random_state,
+                others=_others(arrays, place, variants),
+                evidence=_where_right(arrays, "evidence", place),
+                suppressor=_where_right(arrays, "suppressor", place),
                 memorised=memorised,
             )
-            scores: Scores = {name: {} for name in methods}
+            scores: Scores = {name: {} for name in (*variants, NETWORK)}
             for name, options in metrics.items():
                 bar.set_postfix(seed=seed, metric=name)
-                by_method = METRICS[name](judged, options, settings.random_state + seed)
-                for method, own in by_method.items():
-                    scores[method] |= own
+                by_variant = METRICS[name](judged, options, settings.random_state + seed)
+                for variant, own in by_variant.items():
+                    scores[variant] |= own
                 bar.update()
             if "evidence" in test:
-                scores[artefacts.NETWORK] = _intervention(model, test)
+                scores[NETWORK] |= _intervention(model, test)
             each.append(scores)
     with artefacts.replacing(artefacts.scores(dataset, family)) as (path,):
-        artefacts.save_scores(path, _stacked(each), CONTROLS)
-    print(f"{len(methods)} methods and controls judged by {len(metrics)} metrics")
+        artefacts.save_scores(path, _stacked(each), controls)
+    print(f"{len(variants)} methods and controls judged by {len(metrics)} metrics")
+
+
+def _others(
+    arrays: Arrays, place: int, variants: dict[str, Variant]
+) -> dict[str, NDArray[np.float32]]:
+    """The maps by the next seed's network, NaN where it predicts another class than this one:
+    float32 (1, n, h, w) by variant, the controls left out. Each seed's network so meets one other;
+    nothing where there is one seed."""
+    seeds = len(arrays["seeds"])
+    other = (place + 1) % seeds
+    same = arrays["predictions"][other] == arrays["predictions"][place]
+    return {
+        name: np.where(same[:, np.newaxis, np.newaxis], arrays[name][other], np.nan)[np.newaxis]
+        for name, variant in variants.items()
+        if seeds > 1 and not variant.control
+    }
 
 
 def _memorised(model: Any, dataset: str, family: str, seed: int) -> list[NDArray[Any]] | None:
@@ -85,14 +98,14 @@ def _memorised(model: Any, dataset: str, family: str, seed: int) -> list[NDArray
     return weights
 
 
-def _evidence(arrays: Arrays, place: int) -> NDArray[np.bool_] | None:
-    """The pixels of the cue, of images that are predicted rightly: of what a network takes for
-    the cue when it is wrong, they say nothing."""
-    if "evidence" not in arrays:
+def _where_right(arrays: Arrays, name: str, place: int) -> NDArray[np.bool_] | None:
+    """These pixels, of images that are predicted rightly: of what a network takes for the cue when
+    it is wrong, they say nothing."""
+    if name not in arrays:
         return None
     right = arrays["predictions"][place] == arrays["labels"]
-    evidence: NDArray[np.bool_] = arrays["evidence"] & right[:, np.newaxis, np.newaxis]
-    return evidence
+    pixels: NDArray[np.bool_] = arrays[name] & right[:, np.newaxis, np.newaxis]
+    return pixels
 
 
 def _intervention(model: Any, test: Arrays) -> dict[str, NDArray[np.float64]]:

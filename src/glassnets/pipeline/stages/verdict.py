@@ -2,7 +2,11 @@
 
 from typing import Any
 
-from glassnets.attribution import verdicts
+import pandas as pd
+
+from glassnets.attribution import factors, verdicts
+from glassnets.attribution.metrics.localization import INTERVENTIONS
+from glassnets.attribution.metrics.metric import NETWORK
 from glassnets.config.schema import Params
 from glassnets.pipeline import artefacts
 from glassnets.pipeline.stages.command import run_cell
@@ -10,34 +14,53 @@ from glassnets.tracking import from_files
 
 
 def verdict(params: Params, dataset: str, family: str) -> None:
-    """Says which methods of a cell pass, from the scores alone."""
+    """Says which attributions of a cell can be believed, from the scores alone."""
     data, evaluation = params.dataset(dataset), params.evaluation
     scores, controls = artefacts.load_scores(artefacts.scores(dataset, family))
-    intervention = scores.pop(artefacts.NETWORK, None)
+    of_network = scores.pop(NETWORK, {})
+    intervention = {name: of_network[name] for name in INTERVENTIONS if name in of_network}
     accuracy = artefacts.load_json(artefacts.memorised(dataset, family) / "accuracy.json")
     summary: dict[str, Any] = {"memorised": accuracy}
-    if intervention is not None:
+    if intervention:
         withheld = verdicts.withheld(intervention, data.verdict.min_followed)
         verdicts.withhold_localization(scores, withheld)
         summary["intervention"] = verdicts.summaries({"network": intervention}, evaluation)[
             "network"
         ] | {"withheld_seeds": [data.seeds[place] for place in withheld]}
-    board = verdicts.leaderboard(scores, controls, data.verdict.max_correlation, evaluation)
+    made = verdicts.judgement(scores, controls, data.verdict, evaluation)
+    first = verdicts.first_by_removal(scores, made.board, evaluation)
+    shares, effects = factors.spread(scores, controls, data.attribution.references, evaluation)
+    verdict = made.board.loc[~made.board["control"], "verdict"]
     summary |= {
-        "methods": int((~board["control"]).sum()),
-        "passing": int(board["passes"].sum()),
+        "methods": len(verdict),
+        **{value: int((verdict == value).sum()) for value in verdicts.VALUES},
+        "first_by_removal": first,
+        "believe_first": verdicts.believe_first(first),
+        "detectable": verdicts.detectable(made.comparisons, evaluation),
         "kendall_tau": verdicts.stability(scores, controls),
     }
+    tables: dict[str, pd.DataFrame] = {
+        "leaderboard": made.board,
+        "tests": made.tests,
+        "comparisons": made.comparisons,
+        "choices": made.choices,
+        "by_removal": factors.by_removal(scores, controls, evaluation),
+        "shares": shares,
+        "effects": effects,
+        "curves": verdicts.curves(scores),
+    }
     results = artefacts.results(dataset, family)
-    names = ("verdicts.json", "score_summaries.json", "leaderboard.csv", "curves.csv")
+    names = ("verdicts.json", "score_summaries.json", *(f"{name}.csv" for name in tables))
     with artefacts.replacing(*(results / name for name in names)) as paths:
         artefacts.save_json(paths[0], summary)
         artefacts.save_json(paths[1], verdicts.summaries(scores, evaluation))
-        artefacts.save_table(paths[2], board)
-        artefacts.save_table(paths[3], verdicts.curves(scores))
+        for path, table in zip(paths[2:], tables.values(), strict=True):
+            artefacts.save_table(path, table)
     from_files.log(params, dataset, family, "verdict")
-    passing = str(summary["passing"]) if summary["passing"] else "none"
-    print(f"{passing} of {summary['methods']} methods pass; the best is {verdicts.best(board)}")
+    print(
+        f"{summary['holds'] or 'none'} of {summary['methods']} hold, {summary['undecided']} are "
+        f"undecided; the best supported is {verdicts.best(made.board)}"
+    )
 
 
 if __name__ == "__main__":
