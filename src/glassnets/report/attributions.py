@@ -13,12 +13,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from glassnets.attribution.verdicts import best, passing
+from glassnets.attribution.verdicts import best
 from glassnets.data import Arrays
 from glassnets.report import agreement, leaderboards
 from glassnets.report.drawing import MAP, WARNING, coloured, figure, margins
 from glassnets.report.formats import number
-from glassnets.report.leaderboards import name_method
+from glassnets.report.leaderboards import Named, name_method
 from glassnets.report.results import Results
 
 _EVIDENCE = "#007a33"
@@ -32,20 +32,19 @@ def gallery(arrays: Arrays, leaderboard: pd.DataFrame, title: str, place: int) -
     in the leaderboard's order.
 
     arrays: `Results.attributions`. place: the network's among its seeds. Where there is evidence
-    it is outlined. Methods that do not pass have a red ✗ with the reason.
+    it is outlined. Where the verdict does not hold, the reason stands and the frame has its colour.
     """
     images = arrays["images"][:_GALLERY]
     methods = [method for method in leaderboard["method"] if method in arrays]
     names = leaderboards.names(leaderboard)
-    passes = set(passing(leaderboard)["method"])
     rows, columns = 1 + len(methods), len(images)
     tile, left, top = 0.85, 2.3, 0.65  # inches
     with figure(left + tile * columns + 0.1, top + tile * rows + 0.1, dpi=100) as drawn:
         drawn.suptitle(title, x=0.01, y=0.995, ha="left", weight="bold")
         tiles = _Tiles(drawn, rows, columns, left=left, top=top, right=0.1, bottom=0.1)
-        name_method(tiles.axes, 0.5, "image", None)
+        name_method(tiles.axes, 0.5, Named("image"))
         for row, method in enumerate(methods, start=1):
-            name_method(tiles.axes, row + 0.5, *names[method])
+            name_method(tiles.axes, row + 0.5, names[method])
         for column, image in enumerate(images):
             label, predicted = arrays["labels"][column], arrays["predictions"][place, column]
             text = f"{label}" if label == predicted else f"{label}, not {predicted}"
@@ -53,7 +52,7 @@ def gallery(arrays: Arrays, leaderboard: pd.DataFrame, title: str, place: int) -
             tiles.draw(0, column, image, **_IMAGE)
             for row, method in enumerate(methods, start=1):
                 map_ = coloured(arrays[method][place][column])
-                tiles.draw(row, column, map_, framed=method not in passes, **_MAP)
+                tiles.draw(row, column, map_, names[method].frame, **_MAP)
             if "evidence" in arrays:
                 for row in range(rows):
                     tiles.outline(row, column, arrays["evidence"][column])
@@ -87,17 +86,17 @@ def families(results: Mapping[str, Results], each: int) -> Figure:
             tiles.axes.text(-0.08, middle, name, ha="right", va="center", size=10)
         for column, (family, arrays) in enumerate(attributions.items(), start=1):
             method = methods[family]
-            name, why = leaderboards.names(results[family].leaderboard)[method]
+            name, why, frame = leaderboards.names(results[family].leaderboard)[method]
             over = -0.06 if why is None else -0.17
             tiles.write(column, over, name, size=9)
             tiles.write(column, over - 0.12, family, weight="bold")
             if why is not None:
-                tiles.write(column, -0.06, why, size=7.5, wrong=True)
+                tiles.write(column, -0.06, why, size=7.5, color=frame)
             for row, example in enumerate(examples):
                 predicted = arrays["predictions"][0, example.position]
                 wrong = predicted != arrays["labels"][example.position]
                 map_ = coloured(arrays[method][0, example.position])
-                tiles.draw(row, column, map_, framed=why is not None, **_MAP)
+                tiles.draw(row, column, map_, frame, **_MAP)
                 tiles.write(column, row * pitch + 1.11, f"predicted {predicted}", wrong=wrong)
         key = "red: speaks for the predicted class   blue: against it"
         if "evidence" in first:
@@ -121,14 +120,14 @@ class _Tiles:
         self._pitch = pitch
 
     def draw(
-        self, row: int, column: int, pixels: NDArray[Any], framed: bool = False, **looks: Any
+        self, row: int, column: int, pixels: NDArray[Any], frame: str | None = None, **looks: Any
     ) -> None:
         left, right, top, bottom = self._sides(row, column)
         extent = (left, right, bottom, top)
         self.axes.imshow(pixels, extent=extent, aspect="auto", interpolation="nearest", **looks)
-        ec, lw = (WARNING, 1.4) if framed else ("#bbbbbb", 0.6)
-        frame: dict[str, Any] = {"fill": False, "clip_on": False, "ec": ec, "lw": lw}
-        self.axes.add_patch(Rectangle((left, top), right - left, bottom - top, **frame))
+        ec, lw = (frame, 1.4) if frame else ("#bbbbbb", 0.6)
+        look: dict[str, Any] = {"fill": False, "clip_on": False, "ec": ec, "lw": lw}
+        self.axes.add_patch(Rectangle((left, top), right - left, bottom - top, **look))
 
     def _sides(self, row: int, column: int) -> tuple[float, float, float, float]:
         margin = 0.03
@@ -149,5 +148,5 @@ class _Tiles:
 
     def write(self, column: int, y: float, text: str, wrong: bool = False, **looks: Any) -> None:
         """Writes in the middle of a column, above y (which runs downwards)."""
-        colour = WARNING if wrong else "black"
-        self.axes.text(column + 0.5, y, text, ha="center", color=colour, **{"size": 10} | looks)
+        look: dict[str, Any] = {"size": 10, "color": WARNING if wrong else "black"} | looks
+        self.axes.text(column + 0.5, y, text, ha="center", **look)

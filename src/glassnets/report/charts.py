@@ -11,10 +11,11 @@ import altair as alt
 import pandas as pd
 
 from glassnets.attribution.scores import SCORES
+from glassnets.attribution.verdicts import FAILS, HOLDS, UNDECIDED
 from glassnets.report.drawing import COLOURS
 from glassnets.report.figures import MIN_IMAGES
 from glassnets.report.formats import columns_of
-from glassnets.report.leaderboards import heading
+from glassnets.report.leaderboards import CONTROL, heading
 from glassnets.report.results import Setting
 
 Spec = dict[str, Any]
@@ -147,14 +148,14 @@ def confusions(matrix: pd.DataFrame) -> Spec:
 
 
 def leaderboard(board: pd.DataFrame, score: str) -> Spec:
-    """A cell's methods by a score, with intervals: those that pass, those that do not, controls."""
-    kinds = ["passes", "does not pass", "control"]
-    kind = board["passes"].map({True: kinds[0], False: kinds[1]}).mask(board["control"], kinds[2])
-    table = board.assign(marks=board["marks"].fillna(""), kind=kind).dropna(subset=[score])
-    table = table[["method", "marks", *columns_of(score), "kind"]]
-    table.columns = pd.Index(["method", "marks", "value", "low", "high", "kind"])
-    colours = alt.Scale(domain=kinds, range=[COLOURS[0], COLOURS[1], "#8a8a8a"])
-    shapes = alt.Scale(domain=kinds, range=["circle", "cross", "square"])
+    """A cell's methods by a score, with intervals: by verdict, and the controls."""
+    kinds = [HOLDS, UNDECIDED, FAILS, CONTROL]
+    kind = board["verdict"].mask(board["control"], CONTROL)
+    table = board.assign(reasons=board["reasons"].fillna(""), kind=kind).dropna(subset=[score])
+    table = table[["method", "reasons", *columns_of(score), "kind"]]
+    table.columns = pd.Index(["method", "reasons", "value", "low", "high", "kind"])
+    colours = alt.Scale(domain=kinds, range=[COLOURS[0], COLOURS[4], COLOURS[1], "#8a8a8a"])
+    shapes = alt.Scale(domain=kinds, range=["circle", "diamond", "cross", "square"])
     base = alt.Chart(table).encode(
         y=alt.Y("method:N", sort=table["method"].tolist(), title=None),
         color=alt.Color("kind:N", scale=colours, legend=None),
@@ -166,7 +167,7 @@ def leaderboard(board: pd.DataFrame, score: str) -> Spec:
         base.mark_point(filled=True, size=80, opacity=1).encode(
             x=alt.X("value:Q", scale=_NOT_FROM_ZERO),
             shape=alt.Shape("kind:N", scale=shapes, legend=None),
-            tooltip=_tooltip("method:N", "kind:N", "marks:N", value=".3f", low=".3f", high=".3f"),
+            tooltip=_tooltip("method:N", "kind:N", "reasons:N", value=".3f", low=".3f", high=".3f"),
         ),
     ]
     return _spec(layers, 20 * len(table) + 20)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 # The templates in .dvc/plots/ use the same, in the same order.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442"]
 MARKS = "osD^vPX*"
-GREY, WARNING = "#767676", "#c00000"  # a method that does not pass: its name, its reason and frame
+# A method whose verdict does not hold: its name; its reason and frame where it fails, or is open.
+GREY, WARNING, CAUTION = "#767676", "#c00000", "#a86400"
 MAP = "RdBu_r"  # of attributions: red speaks for the class, blue against it
 
 _STYLE = {

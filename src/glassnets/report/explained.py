@@ -13,9 +13,9 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from glassnets.report import drawing
-from glassnets.report.drawing import GREY, WARNING
+from glassnets.report.drawing import GREY
 from glassnets.report.formats import percent, probability
-from glassnets.report.leaderboards import Verdict
+from glassnets.report.leaderboards import FRAMES, Verdict, titled
 
 # Named in each figure's file, so that none but ours is ever written over.
 SOFTWARE = "glassnets.explain"
@@ -83,7 +83,8 @@ _MIN_WIDTH = 9.6  # has room for a prediction in one line
 _KEY = (
     "Maps: red pixels speak for the class, blue ones against it; each has its own scale, written "
     "below it, and white is 0, or the lowest value of a map that has one sign everywhere. The line "
-    "is the ink's outline. Red frame: the method does not pass, or is a control."
+    "is the ink's outline. Red frame: the verdict on the method fails, or it is a control; brown: "
+    "undecided."
 )
 
 
@@ -141,7 +142,7 @@ def figure(
 def _header(sheet: _Sheet, image: NDArray[np.uint8], steps: Sequence[str]) -> None:
     axes = sheet.axes(_MARGIN, _MARGIN, 1.45, 1.45)
     axes.imshow(image, cmap="gray", vmin=0, vmax=255)
-    _frame(axes, red=False)
+    _frame(axes, None)
     left = _MARGIN + _BARS + _GAP
     sheet.write(left, _MARGIN, "The networks' input", 12, weight="bold")
     width = int((sheet.size[0] - left - _MARGIN) * 12.5)  # letters of size 9 to the inch
@@ -161,11 +162,12 @@ def _family(
         row, column = divmod(place, across)
         left = _MARGIN + _BARS + _GAP + column * (_TILE[0] + _GAP)
         over = top + row * _TILE[1]
-        name, colour = (WARNING, WARNING) if verdict.doubtful else ("black", GREY)
-        sheet.write(left, over, method, 10, weight="bold", color=name)
+        frame = FRAMES.get(verdict.value)
+        name, colour = (frame, frame) if frame else ("black", GREY)
+        sheet.write(left, over, titled(method), 10, weight="bold", color=name)
         text = textwrap.shorten(verdict.text, 150, placeholder=" …")
         sheet.write(left, over + 0.19, text, 8, width=76, color=colour)
-        _map(sheet.axes(left, over + 0.5, _MAP, _MAP), image, map_, verdict.doubtful)
+        _map(sheet.axes(left, over + 0.5, _MAP, _MAP), image, map_, frame)
         names, values = left + _MAP + _GAP / 2, left + _TILE[0]
         step = min(0.165, _MAP / max(1, len(verdict.scores)))
         for i, (name, value) in enumerate(verdict.scores):
@@ -186,7 +188,9 @@ def _probabilities(axes: Axes, explanation: Explanation) -> None:
     axes.grid(visible=False)
 
 
-def _map(axes: Axes, image: NDArray[np.uint8], map_: NDArray[np.float32], doubtful: bool) -> None:
+def _map(
+    axes: Axes, image: NDArray[np.uint8], map_: NDArray[np.float32], frame: str | None
+) -> None:
     """An attribution, the outline of the ink over it, the scale of its colours below it."""
     axes.imshow(drawing.coloured(map_), cmap=drawing.MAP, vmin=-1, vmax=1)
     height, width = image.shape
@@ -198,10 +202,10 @@ def _map(axes: Axes, image: NDArray[np.uint8], map_: NDArray[np.float32], doubtf
     white, radius, red = (text.replace("-", "−") for text in rounded)
     scale = f"white {white}, red {red}" if white != "0" else f"± {radius}"
     axes.set_xlabel(scale, fontsize=6.5, color=GREY, labelpad=2)
-    _frame(axes, doubtful)
+    _frame(axes, frame)
 
 
-def _frame(axes: Axes, red: bool) -> None:
+def _frame(axes: Axes, colour: str | None) -> None:
     axes.set(xticks=[], yticks=[])
-    look = {"color": WARNING, "linewidth": 1.6} if red else {"color": "#bbbbbb", "linewidth": 0.6}
+    look: dict[str, Any] = {"color": colour or "#bbbbbb", "linewidth": 1.6 if colour else 0.6}
     axes.spines[:].set(visible=True, **look)

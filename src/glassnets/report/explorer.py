@@ -18,6 +18,7 @@ from glassnets.report.leaderboards import by_rank, verdict
 from glassnets.report.results import Results
 
 _PALETTE = (colormaps[MAP](np.linspace(0, 1, 255))[:, :3] * 255).round().astype(np.uint8)
+_IMAGES = 40  # at most, which bounds the page's size
 _OUTLINE = 4  # pixels of the evidence's outline to one of the image
 
 # What an image of the sample is an example of, in the order in which they are offered.
@@ -29,11 +30,21 @@ def explorer(results: Mapping[str, Results]) -> dict[str, Any]:
 
     Gives ``size`` [h, w]; ``seed``; ``images``, a PNG as data URI with one image under another;
     ``evidence``, the like of its outlines, or None; ``sample``, for each image its index, label,
-    kind (of `KINDS`) and predictions by family; ``methods`` in the order of their mean rank; and
+    kind (of `KINDS`) and predictions by family; ``methods``, variants in the order of their mean
+    rank; and
     for each of ``families`` by method: ``maps`` (a PNG, one map under another) and
     `Verdict.as_data`.
     """
-    attributions = {family: each.attributions for family, each in results.items()}
+    whole = {family: each.attributions for family, each in results.items()}
+    chosen = _chosen(whole)
+    per_image = ("images", "index", "labels", "evidence")
+    attributions = {
+        family: {
+            name: array[chosen] if name in per_image else array for name, array in arrays.items()
+        }
+        | {"predictions": arrays["predictions"][:, chosen]}
+        for family, arrays in whole.items()
+    }
     first = next(iter(attributions.values()))
     boards = {family: each.leaderboard for family, each in results.items()}
     controls = {m for board in boards.values() for m in board.loc[board["control"], "method"]}
@@ -44,10 +55,10 @@ def explorer(results: Mapping[str, Results]) -> dict[str, Any]:
         "images": data_uri(Image.fromarray(_stack(first["images"]))),
         "evidence": _outlines(first["evidence"]) if "evidence" in first else None,
         "sample": _sample(attributions),
-        "methods": [[m, m.replace("_", " ")] for m in methods],
+        "methods": methods,
         "families": {
             family: {
-                method: {"maps": heat(each.attributions[method][0])}
+                method: {"maps": heat(each.attributions[method][0][chosen])}
                 | verdict(boards[family], method, method in controls, "dvc repro").as_data()
                 for method in methods
                 if method in each.attributions
@@ -55,6 +66,15 @@ def explorer(results: Mapping[str, Results]) -> dict[str, Any]:
             for family, each in results.items()
         },
     }
+
+
+def _chosen(attributions: Attributions) -> NDArray[np.int64]:
+    """The rows of at most `_IMAGES` images of the sample, those first that some network of the
+    first seed predicts wrongly, in the sample's order."""
+    first = next(iter(attributions.values()))
+    wrong = np.any([a["predictions"][0] != first["labels"] for a in attributions.values()], axis=0)
+    order = np.argsort(~wrong, kind="stable")
+    return np.sort(order[:_IMAGES])
 
 
 def _sample(attributions: Attributions) -> list[dict[str, Any]]:

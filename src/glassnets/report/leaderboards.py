@@ -1,6 +1,7 @@
 """A cell's leaderboard of attribution methods: read, put into words, and drawn.
 
-A leaderboard is `verdicts.leaderboard`'s table, best method first and the controls last.
+A leaderboard is `verdicts.judgement`'s board, by rank, the controls last. Its methods are variants,
+each a method with its reference: ``integrated_gradients:mean``.
 """
 
 import math
@@ -14,11 +15,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from glassnets.attribution.scores import SCORES, Score
+from glassnets.attribution.verdicts import FAILS, HOLDS, UNDECIDED
 from glassnets.errors import GlassnetsError
-from glassnets.report.drawing import COLOURS, GREY, WARNING, figure, margins
-from glassnets.report.formats import columns_of, interval
+from glassnets.report.drawing import CAUTION, COLOURS, GREY, WARNING, figure, margins
+from glassnets.report.formats import columns_of, interval, percent
 
-_PASSES = COLOURS[0]
+CONTROL = "control"
+MARKS = {HOLDS: "✓", UNDECIDED: "?", FAILS: "✗", CONTROL: ""}
+_COLOURS = {HOLDS: COLOURS[0], UNDECIDED: COLOURS[4], FAILS: GREY, CONTROL: "black"}
+FRAMES = {HOLDS: None, UNDECIDED: CAUTION, FAILS: WARNING, CONTROL: WARNING}
 
 
 def heading(score: Score) -> str:
@@ -26,14 +31,21 @@ def heading(score: Score) -> str:
     return f"{score.heading} {score.arrow}"
 
 
-def marks(leaderboard: pd.DataFrame) -> dict[str, str]:
-    """Each method's marks, "" where it has none (which a file turns into NaN)."""
-    return dict(zip(leaderboard["method"], leaderboard["marks"].fillna(""), strict=True))
+def values(leaderboard: pd.DataFrame) -> dict[str, str]:
+    """What the verdict on each method is: holds, undecided, fails; or that it is a control."""
+    verdicts = leaderboard["verdict"].mask(leaderboard["control"], CONTROL)
+    return dict(zip(leaderboard["method"], verdicts, strict=True))
 
 
 def reasons(leaderboard: pd.DataFrame) -> dict[str, str]:
-    """The marks of each method that does not pass, controls left out."""
-    return marks(leaderboard[~leaderboard["passes"] & ~leaderboard["control"]])
+    """Why the verdict on a method does not hold, of each of which it does not; no controls."""
+    why = leaderboard[~leaderboard["control"] & (leaderboard["verdict"] != HOLDS)]
+    return dict(zip(why["method"], why["reasons"].fillna(""), strict=True))
+
+
+def titled(variant: str) -> str:
+    """A variant's name as pictures have it: ``integrated gradients, mean``."""
+    return variant.replace(":", ", ").replace("_", " ")
 
 
 def measured(leaderboard: pd.DataFrame) -> dict[str, Score]:
@@ -49,22 +61,25 @@ def measured(leaderboard: pd.DataFrame) -> dict[str, Score]:
 
 
 class Shared(NamedTuple):
-    """A method that every family has, and the families in which it passes."""
+    """A method that every family has, and the families in which its verdict holds."""
 
     method: str
-    passes: list[str]
+    holds: list[str]
 
 
 def best_shared(leaderboards: Mapping[str, pd.DataFrame]) -> Shared | None:
-    """Of the methods that every family has, the one that passes in most families, then of the
-    best mean rank. None where no method is shared."""
-    methods = pd.concat(leaderboards.values()).query("not control").groupby("method")
-    shared = methods.agg({"passes": "sum", "rank": "mean"})[methods.size() == len(leaderboards)]
+    """Of the methods that every family has, the one whose verdict holds in most families, then of
+    the best mean rank. None where no method is shared."""
+    boards = pd.concat(leaderboards.values()).query("not control")
+    methods = boards.assign(holds=boards["verdict"] == HOLDS).groupby("method")
+    shared = methods.agg({"holds": "sum", "rank": "mean"})[methods.size() == len(leaderboards)]
     if shared.empty:
         return None
-    order = shared.sort_values(["passes", "rank", "method"], ascending=[False, True, True])
+    order = shared.sort_values(["holds", "rank", "method"], ascending=[False, True, True])
     method: str = order.index[0]
-    return Shared(method, [f for f, board in leaderboards.items() if method not in reasons(board)])
+    return Shared(
+        method, [f for f, board in leaderboards.items() if values(board)[method] == HOLDS]
+    )
 
 
 def by_rank(leaderboards: Mapping[str, pd.DataFrame]) -> list[str]:
@@ -82,17 +97,23 @@ def by_rank(leaderboards: Mapping[str, pd.DataFrame]) -> list[str]:
 class Verdict:
     """What a leaderboard says of a method.
 
-    doubtful: a control, or it does not pass; pictures frame its attributions in red. scores:
-    heading and value with its interval, of each that is known.
+    value: holds, undecided, fails, control, or "" where there is no verdict. Pictures frame the
+    attributions by `FRAMES`. scores: heading and value with its interval, of each that is known.
     """
 
     text: str
-    doubtful: bool
+    value: str
     scores: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether the tests do not support the method's attributions."""
+        return self.value not in (HOLDS, "")
+
     def as_data(self) -> dict[str, Any]:
-        """``verdict``, the text; ``doubtful``; ``scores``."""
-        return {"verdict": self.text, "doubtful": self.doubtful, "scores": self.scores}
+        """``verdict``, the text; ``value``; ``doubtful``; ``scores``."""
+        about = {"verdict": self.text, "value": self.value, "doubtful": self.doubtful}
+        return about | {"scores": self.scores}
 
 
 def verdict(leaderboard: pd.DataFrame | None, method: str, control: bool, command: str) -> Verdict:
@@ -104,43 +125,55 @@ def verdict(leaderboard: pd.DataFrame | None, method: str, control: bool, comman
     try:
         if leaderboard is None or method not in set(leaderboard["method"]):
             text = _CONTROL if control else f"no verdict yet: `{command}` gives it"
-            return Verdict(text, doubtful=control)
+            return Verdict(text, CONTROL if control else "")
         row = leaderboard.set_index("method").loc[method]
         scores = tuple(
             (heading(score), text)
             for name, score in measured(leaderboard).items()
             if (text := interval(*row[columns_of(name)], like=leaderboard[columns_of(name)])) != "–"
         )
-        why = marks(leaderboard)[method]
-        if control:
-            text = _CONTROL
-        elif row["passes"]:
-            rank = f"{row['rank']:.0f} of {leaderboard['rank'].count()}"
-            text = f"passes, rank {rank}{f'; but {why}' if why else ''}"
-        else:
-            text = f"does not pass{f': {why}' if why else ''}"
-        return Verdict(text, doubtful=bool(control or not row["passes"]), scores=scores)
+        value = values(leaderboard)[method]
+        text = _CONTROL if control else _in_words(row, leaderboard["rank"].count())
+        return Verdict(text, value, scores=scores)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise GlassnetsError(
             f"expected a leaderboard of methods, got another table ({error}); `{command}` writes it"
         ) from error
 
 
+def _in_words(row: Any, ranked: int) -> str:
+    """``holds under 80 % of the choices (unstable), rank 1 of 24``; else why it does not."""
+    unstable = " (unstable)" if row["unstable"] else ""
+    if row["verdict"] == HOLDS:
+        share = percent(round(row["share"], 2))
+        return (
+            f"holds, and under {share} of the choices{unstable}, rank {row['rank']:.0f} of {ranked}"
+        )
+    why = row["reasons"]
+    if row["verdict"] == UNDECIDED:
+        return f"{why}{unstable}" if why.startswith("undecided") else f"undecided: {why}{unstable}"
+    return f"fails{unstable}: {why}"
+
+
 _CONTROL = "a control: it does not depend on the network"
 
 
 def readable(leaderboard: pd.DataFrame) -> pd.DataFrame:
-    """The leaderboard as text: method, verdict, and each score as ``mean (low to high)``."""
+    """The leaderboard as text: method, verdict, the share of choices under which it holds, and each
+    score as ``mean (low to high)``."""
     text = pd.DataFrame({"method": leaderboard["method"]})
     text["verdict"] = [
-        "control"
+        CONTROL
         if row["control"]
-        else f"{'–' if pd.isna(row['rank']) else int(row['rank'])} {'✓' if row['passes'] else '✗'}"
+        else f"{MARKS[row['verdict']]} {row['verdict']}{', unstable' if row['unstable'] else ''}"
         for row in leaderboard.to_dict("records")
     ]
+    text["share"] = [
+        "–" if pd.isna(share) else percent(round(share, 2)) for share in leaderboard["share"]
+    ]
     for name, score in measured(leaderboard).items():
-        values = leaderboard[columns_of(name)].to_numpy()
-        text[heading(score)] = [interval(*each, like=values) for each in values]
+        known = leaderboard[columns_of(name)].to_numpy()
+        text[heading(score)] = [interval(*each, like=known) for each in known]
     return text
 
 
@@ -150,7 +183,7 @@ def readable(leaderboard: pd.DataFrame) -> pd.DataFrame:
 def chart(leaderboard: pd.DataFrame, title: str) -> Figure:
     """Every method's scores as a dot and an interval, a column a score, best method on top.
 
-    Methods that do not pass are grey, with a red ✗ and the reason; controls are hollow. The
+    Methods whose verdict does not hold have ✗, or ? where undecided, and the reason. The
     vertical line is the best control's value of a score of which higher or lower is better.
     """
     scores = measured(leaderboard)
@@ -161,16 +194,25 @@ def chart(leaderboard: pd.DataFrame, title: str) -> Figure:
         for axes, (name, score) in zip(columns, scores.items(), strict=True):
             _dots(axes, leaderboard, name, score)
         for place, named in enumerate(names(leaderboard).values()):
-            name_method(columns[0], place, *named)
+            name_method(columns[0], place, named)
         drawn.legend(
             handles=[
-                Line2D([], [], ls="", marker="o", color=_PASSES, label="passes"),
-                Line2D([], [], ls="", marker="o", color=GREY, label="✗ does not pass"),
+                *(
+                    Line2D(
+                        [],
+                        [],
+                        ls="",
+                        marker="o",
+                        color=_COLOURS[value],
+                        label=f"{MARKS[value]} {value}",
+                    )
+                    for value in (HOLDS, UNDECIDED, FAILS)
+                ),
                 Line2D([], [], ls="", marker="o", mfc="none", color="black", label="control"),
                 Line2D([], [], ls="--", color="black", lw=1, label="best control"),
             ],
             loc="lower center",
-            ncols=4,
+            ncols=5,
             frameon=False,
         )
     return drawn
@@ -178,8 +220,9 @@ def chart(leaderboard: pd.DataFrame, title: str) -> Figure:
 
 def _dots(axes: Axes, leaderboard: pd.DataFrame, name: str, score: Score) -> None:
     axes.set_title(f"{score.heading.replace(', ', chr(10))}\n{score.arrow}", fontsize=9)
+    of_methods = values(leaderboard)
     for place, row in enumerate(leaderboard.to_dict("records")):
-        colour = "black" if row["control"] else _PASSES if row["passes"] else GREY
+        colour = _COLOURS[of_methods[row["method"]]]
         face = "white" if row["control"] else colour
         ends = [row[f"{name}_ci_low"], row[f"{name}_ci_high"]]
         axes.plot(ends, [place, place], color=colour, lw=2.5, alpha=0.5)
@@ -198,19 +241,29 @@ def _dots(axes: Axes, leaderboard: pd.DataFrame, name: str, score: Score) -> Non
     axes.grid(visible=False, axis="x")
 
 
-def names(leaderboard: pd.DataFrame) -> dict[str, tuple[str, str | None]]:
-    """Every method's name as pictures have it, which says of a control that it is one; and of one
-    that does not pass ``✗`` and the first reason, with … where there are more."""
-    named: dict[str, tuple[str, str | None]] = {}
+class Named(NamedTuple):
+    """A method's name as pictures have it, and under it why its verdict does not hold."""
+
+    title: str
+    why: str | None = None
+    frame: str | None = None  # colour of its reason and of its attributions' frame
+
+
+def names(leaderboard: pd.DataFrame) -> dict[str, Named]:
+    """Every method's name, which says of a control that it is one; and of one whose verdict does
+    not hold ``✗`` or ``?`` and the first reason, with … where there are more."""
+    named: dict[str, Named] = {}
     why = reasons(leaderboard)
-    for method, control in zip(leaderboard["method"], leaderboard["control"], strict=True):
-        title = method.replace("_", " ") + (" (control)" if control else "")
-        first, more, _ = why.get(method, "").partition("; ")
-        named[method] = title, f"✗ {first}{' …' if more else ''}" if method in why else None
+    for method, value in values(leaderboard).items():
+        title = titled(method) + (" (control)" if value == CONTROL else "")
+        first, more, _ = why.get(method, "").removeprefix("undecided: ").partition("; ")
+        short = first.partition(" (")[0]
+        reason = f"{MARKS[value]} {short}{' …' if more else ''}" if method in why else None
+        named[method] = Named(title, reason, FRAMES[value])
     return named
 
 
-def name_method(axes: Axes, y: float, title: str, why: str | None) -> None:
+def name_method(axes: Axes, y: float, named: Named) -> None:
     """Writes one of `names` left of the axes at y, in data, the reason under the name."""
     place: dict[str, Any] = {
         "xy": (0, y),
@@ -219,19 +272,20 @@ def name_method(axes: Axes, y: float, title: str, why: str | None) -> None:
         "ha": "right",
         "va": "center",
     }
-    axes.annotate(title, xytext=(-6, 5 if why else 0), color=GREY if why else "black", **place)
+    why, colour = named.why, GREY if named.why else "black"
+    axes.annotate(named.title, xytext=(-6, 5 if why else 0), color=colour, **place)
     if why:
-        axes.annotate(why, xytext=(-6, -6), color=WARNING, fontsize=7.5, **place)
+        axes.annotate(why, xytext=(-6, -6), color=named.frame, fontsize=7.5, **place)
 
 
-def curves(table: pd.DataFrame, reference: str, leaderboard: pd.DataFrame, title: str) -> Figure:
-    """Deletion and insertion curves with one reference, a small chart a method, best method first.
+def curves(table: pd.DataFrame, removal: str, leaderboard: pd.DataFrame, title: str) -> Figure:
+    """Deletion and insertion curves by one removal, a small chart a method, best method first.
 
     table: `verdicts.curves`'s. What ranks the methods is the area where insertion is above deletion
-    (green of a method that passes, else grey) less the area where it is below (orange).
+    (green where the verdict holds, else grey) less the area where it is below (orange).
     """
-    of_reference = table[table["reference"] == reference]
-    methods = leaderboard[leaderboard["method"].isin(of_reference["method"])]
+    of_removal = table[table["removal"] == removal]
+    methods = leaderboard[leaderboard["method"].isin(of_removal["method"])]
     columns = min(5, len(methods))
     rows = math.ceil(len(methods) / columns)
     named = names(leaderboard)
@@ -243,14 +297,14 @@ def curves(table: pd.DataFrame, reference: str, leaderboard: pd.DataFrame, title
         for axes in grid.flat[len(methods) :]:
             axes.remove()
         for axes, row in zip(grid.flat, methods.to_dict("records"), strict=False):
-            points = of_reference[of_reference["method"] == row["method"]]
-            _two_curves(axes, points, gain=COLOURS[2] if row["passes"] else GREY)
+            points = of_removal[of_removal["method"] == row["method"]]
+            _two_curves(axes, points, gain=COLOURS[2] if row["verdict"] == HOLDS else GREY)
             axes.tick_params(labelsize=8, labelleft=axes in list(grid[:, 0]))
-            name, why = named[row["method"]]
+            name, why, frame = named[row["method"]]
             axes.set_title(name, size=9, color=GREY if why else "black", pad=14 if why else None)
             if why:
                 above: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
-                axes.annotate(why, (0, 1), (0, 4), color=WARNING, fontsize=7.5, **above)
+                axes.annotate(why, (0, 1), (0, 4), color=frame, fontsize=7.5, **above)
         text = "share of the pixels removed (deletion) or put back (insertion), highest first"
         drawn.text(0.5, 0.15 / drawn.get_figheight(), text, ha="center", size=9)
         grid[0, 0].set_ylabel("probability of the predicted class", size=8)

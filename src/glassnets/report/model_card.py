@@ -1,5 +1,5 @@
 """A family's model card (Mitchell et al. 2019): what its networks are, how well they predict, which
-attribution methods pass, and what they are not for. All of it from the results."""
+attributions can be believed, and what they are not for. All of it from the results."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -73,9 +73,9 @@ def card(
         confusions=[f"{a} predicted as {b} ({n})" for a, b, n in most.head(_CONFUSIONS).to_numpy()],
         failures=failures,
         picture=picture,
-        conclusion=verdicts.conclusion(family, board),
-        passing=passing(board)["method"].tolist(),
-        failing=leaderboards.reasons(board),
+        conclusion=verdicts.conclusion(family, results),
+        holds=passing(board)["method"].tolist(),
+        reasons=leaderboards.reasons(board),
         run=run,
     )
 

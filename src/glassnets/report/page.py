@@ -39,10 +39,12 @@ def page(
         table=comparison.readable(table, setting),
         tests=comparison.readable_tests(tests, setting),
         verdicts=verdicts.conclusions(results),
+        decisions=verdicts.decisions(results),
+        shares=verdicts.shares(results),
         leaderboards={f: leaderboards.readable(board) for f, board in boards.items()},
         reasons={f: leaderboards.reasons(board) for f, board in boards.items()},
         scores=SCORES,
-        localized=any("relevance_mass" in board for board in boards.values()),
+        localized=any("average_precision" in board for board in boards.values()),
         kinds=KINDS,
         run=run,
         params=params,
@@ -65,7 +67,7 @@ def _charts(
     }
     for family, each in results.items():
         specs[f"confusions-{family}"] = charts.confusions(each.confusion_matrix)
-        for score in (HEADLINE, "relevance_mass"):
+        for score in (HEADLINE, "average_precision"):
             if score in each.leaderboard:
                 specs[f"{score}-{family}"] = charts.leaderboard(each.leaderboard, score)
     return specs

@@ -32,6 +32,9 @@ class Results:
     classes: pd.DataFrame  # class, support, precision, recall, f1
     attributions: Arrays
     leaderboard: pd.DataFrame  # see `leaderboards`
+    by_removal: pd.DataFrame  # see `factors.by_removal`
+    shares: pd.DataFrame  # see `factors.spread`, as the next
+    effects: pd.DataFrame
     verdicts: Mapping[str, Any]
 
 

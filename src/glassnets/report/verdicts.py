@@ -1,4 +1,4 @@
-"""verdicts.md: which methods pass for which family, and how far families agree."""
+"""verdicts.md: which attributions to believe, on what that depends, and how far families agree."""
 
 import math
 from collections.abc import Mapping
@@ -6,46 +6,53 @@ from typing import Any
 
 import pandas as pd
 
+from glassnets.attribution.references import REMOVALS
 from glassnets.attribution.scores import HEADLINE, SCORES
-from glassnets.attribution.verdicts import best, passing
+from glassnets.attribution.verdicts import FAILS, UNDECIDED, best, passing, reference_of
 from glassnets.report import leaderboards
 from glassnets.report.agreement import Agreement
-from glassnets.report.formats import interval_of, listed, number, plural
+from glassnets.report.formats import interval, interval_of, listed, number, plural
 from glassnets.report.rendering import render
 from glassnets.report.results import Results, Setting
 
 _FIRM = 0.5  # Kendall's τ from which an order of methods is called firm
 
+# What one asks of an explanation, by the removal that asks it.
+QUESTIONS = {
+    "black": "what is present, on a black background",
+    "mean": "what differs from the mean image",
+    "blur": "which detail matters, beyond the coarse shape",
+    "draws": "what tells this image from other images of the data",
+    "noisy_linear": "what the surrounding pixels do not tell already",
+}
+# Scores of the page's tables; the others are in leaderboards.csv.
+_SHOWN = ("own_minus_others", "faithfulness_correlation", "class_correlation", "average_precision")
+
 
 def conclusions(results: Mapping[str, Results]) -> list[str]:
-    """The best method of each family, a sentence a family."""
-    return [conclusion(family, each.leaderboard) for family, each in results.items()]
+    """What each family's verdicts come to, a sentence a family."""
+    return [conclusion(family, each) for family, each in results.items()]
 
 
-def conclusion(family: str, board: pd.DataFrame) -> str:
-    """The best method of a family, in a sentence."""
-    count = int((~board["control"]).sum())
-    tried = f"{count} {plural('method', count)}"
-    passed = passing(board).to_dict("records")
-    if not passed:
+def conclusion(family: str, results: Results) -> str:
+    """What a family's verdicts come to, in a sentence."""
+    board, verdicts = results.leaderboard, results.verdicts
+    count = verdicts["methods"]
+    held = passing(board)["method"].tolist()
+    if not held:
         method = best(board)
         why = leaderboards.reasons(board)[method]
         return (
-            f"{family}: none of {tried} passes; {method} ranks first{f' ({why})' if why else ''}."
+            f"{family}: no verdict of {count} {plural('variant', count)} holds; the best supported "
+            f"is {method} ({why})."
         )
-    top, *others = passed
-    score = f"{SCORES[HEADLINE].heading} {interval_of(top, HEADLINE)}"
-    if not others:
-        return f"{family}: 1 of {tried} passes, {top['method']}: {score}."
-    low, high = f"{HEADLINE}_ci_low", f"{HEADLINE}_ci_high"
-    rivals = [other["method"] for other in others if other[high] >= top[low]]
-    overlap = "no other passing method's interval overlaps it"
-    if rivals:
-        overlaps = "overlaps" if len(rivals) == 1 else "overlap"
-        overlap = f"the {plural('interval', len(rivals))} of {listed(rivals)} {overlaps} it"
-    return (
-        f"{family}: {len(passed)} of {tried} pass, {top['method']} is the best: {score}; {overlap}."
-    )
+    open_ = f"{verdicts[UNDECIDED]} undecided, {verdicts[FAILS]} fail"
+    text = f"{family}: of {count} variants {len(held)} hold, {open_}; "
+    if first := verdicts["believe_first"]:
+        return (
+            f"{text}believe {listed(first)} first, under every removal that is not its reference."
+        )
+    return f"{text}which to believe first depends on the removal."
 
 
 def page(
@@ -60,6 +67,8 @@ def page(
         setting=setting,
         picture=picture,
         conclusions=conclusions(results),
+        decisions=decisions(results),
+        shares=shares(results),
         families=[_family(family, each) for family, each in results.items()],
         agreement=_agreement(agreement),
         scores=[score for name, score in SCORES.items() if name in measured],
@@ -67,16 +76,46 @@ def page(
     )
 
 
+def decisions(results: Mapping[str, Results]) -> pd.DataFrame:
+    """Which variants to believe, by the question that one asks: a row a removal, a column a family,
+    and a last row for those that are first whatever is asked."""
+    rows = []
+    for removal in REMOVALS:
+        each = {f: r.verdicts["first_by_removal"].get(removal) for f, r in results.items()}
+        if any(first is not None for first in each.values()):
+            texts = {family: listed(first or []) or "none" for family, first in each.items()}
+            rows.append({"if you ask": QUESTIONS[removal], "removal": removal, **texts})
+    always = {f: listed(r.verdicts["believe_first"]) or "none" for f, r in results.items()}
+    rows.append({"if you ask": "any of these", "removal": "all", **always})
+    return pd.DataFrame(rows)
+
+
+def shares(results: Mapping[str, Results]) -> pd.DataFrame:
+    """How much of the spread each factor explains, a row a factor, a column a family."""
+    columns = {}
+    for family, each in results.items():
+        whole = each.shares[each.shares["removal"] == "all"] if len(each.shares) else each.shares
+        columns[family] = {row["factor"]: _percents(row) for row in whole.to_dict("records")}
+    return pd.DataFrame(columns).rename_axis("factor").reset_index()
+
+
+def _percents(row: Mapping[Any, Any]) -> str:
+    text = interval(*(100 * row[end] for end in ("share", "ci_low", "ci_high")), decimals=0)
+    return f"{text} %"
+
+
 def _family(name: str, results: Results) -> dict[str, Any]:
     """A family's section of the page."""
     board, taus = results.leaderboard, results.verdicts["kendall_tau"]
     return {
         "name": name,
-        "leaderboard": leaderboards.readable(board),
-        "marks": [
-            f"{'✓' if row['passes'] else '✗'} {row['method']}: {row['marks']}"
-            for row in board[board["marks"].fillna("") != ""].to_dict("records")
+        "leaderboard": _leaderboard(results),
+        "reasons": [
+            f"{leaderboards.MARKS[leaderboards.values(board)[method]]} {method}: {why}"
+            for method, why in leaderboards.reasons(board).items()
         ],
+        "effects": _effects(results.effects),
+        "detectable": {t: number(d, 2) for t, d in results.verdicts["detectable"].items()},
         "taus": taus,
         "loose": [among for among, tau in taus.items() if tau is not None and tau < _FIRM],
         "intervention": results.verdicts.get("intervention"),
@@ -84,12 +123,41 @@ def _family(name: str, results: Results) -> dict[str, Any]:
     }
 
 
+def _leaderboard(results: Results) -> pd.DataFrame:
+    """Method, verdict, share, the mean score by each removal, in brackets by the method's own
+    reference, then `_SHOWN`."""
+    board = results.leaderboard
+    text = leaderboards.readable(board)[["method", "verdict", "share"]].copy()
+    means = results.by_removal.pivot(index="variant", columns="removal", values="mean")
+    for removal in (r for r in REMOVALS if r in means):
+        text[removal] = [
+            f"({number(mean, 2)})" if reference_of(str(method)) == removal else number(mean, 2)
+            for method, mean in means[removal].reindex(board["method"]).items()
+        ]
+    readable = leaderboards.readable(board)
+    headings = [leaderboards.heading(SCORES[name]) for name in _SHOWN]
+    shown: pd.DataFrame = text.join(readable[[h for h in headings if h in readable]])
+    return shown
+
+
+def _effects(effects: pd.DataFrame) -> dict[str, str]:
+    """Of each factor, its levels with their effects, in a line, the highest first."""
+    lines = {}
+    for factor, rows in effects.groupby("factor") if len(effects) else ():
+        ordered = rows.sort_values("effect", ascending=False).to_dict("records")
+        lines[str(factor)] = listed(
+            f"{row['level']} {interval(row['effect'], row['ci_low'], row['ci_high'], decimals=2)}"
+            for row in ordered
+        )
+    return lines
+
+
 def _above_controls(board: pd.DataFrame) -> list[str] | None:
-    """The methods whose relevance mass lies above every control's, the intervals apart. None where
-    it was not measured."""
-    if "relevance_mass" not in leaderboards.measured(board):
+    """The methods whose average precision lies above every control's, the intervals apart. None
+    where it was not measured."""
+    if "average_precision" not in leaderboards.measured(board):
         return None
-    low, high = board["relevance_mass_ci_low"], board["relevance_mass_ci_high"]
+    low, high = board["average_precision_ci_low"], board["average_precision_ci_high"]
     above: list[str] = board.loc[low > high[board["control"]].max(), "method"].tolist()
     return above
 
@@ -98,7 +166,7 @@ def _agreement(agreement: Agreement) -> dict[str, Any] | None:
     """The page's section on how far families agree, None where they share no method."""
     if agreement.shared is None:
         return None
-    method, passes = agreement.shared
+    method, holds = agreement.shared
     means = _means(agreement.table)
     within, between = means.loc[method, ["ρ between seeds", "ρ between families"]]
     headings = {
@@ -109,7 +177,7 @@ def _agreement(agreement: Agreement) -> dict[str, Any] | None:
     }
     return {
         "method": method,
-        "passes": passes,
+        "holds": holds,
         "matrix": _matrix(agreement.table.query("method == @method")),
         "within": within,
         "between": between,

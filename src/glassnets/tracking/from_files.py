@@ -240,7 +240,7 @@ class Verdicts(Part):
             run.log_table(board, "leaderboard")
             run.log_figure(leaderboards.chart(board, self.title), "leaderboard")
             curves = self._table("curves.csv")
-            for removed in curves["reference"].unique():
+            for removed in curves["removal"].unique():
                 title = f"{self.title}, removed: {removed}"
                 picture = leaderboards.curves(curves, removed, board, title)
                 run.log_figure(picture, f"curves_{removed}")

@@ -24,12 +24,18 @@ _ENVIRONMENT = rendering.ENVIRONMENT.overlay(loader=jinja2.ChoiceLoader(_LOADERS
 
 
 def app(board: Board) -> FastAPI:
-    """``GET /``: the page. ``POST /predictions?method=…&drawn=…``, a picture file as the body:
-    `Board.predictions` as JSON, or 4xx with ``{"detail": …}``, a line for a person."""
+    """``GET /``: the page. ``POST /predictions?method=…&drawn=…[&contrast=…]``, a picture file as
+    the body: `Board.predictions` as JSON, or 4xx with ``{"detail": …}``, a line for a person."""
     built = FastAPI(title="glassnets", docs_url=None, redoc_url=None, openapi_url=None)
     # Against DNS rebinding: another site's name that resolves to this machine.
     built.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
-    values = {"methods": board.methods, "networks": board.networks, "max_bytes": picture.MAX_BYTES}
+    classes = board.networks[0].network.classes
+    values = {
+        "methods": board.methods,
+        "classes": classes,
+        "networks": board.networks,
+        "max_bytes": picture.MAX_BYTES,
+    }
     page = _ENVIRONMENT.get_template("board.html").render(values)
 
     @built.get("/")
@@ -37,7 +43,9 @@ def app(board: Board) -> FastAPI:
         return HTMLResponse(page, headers={"Content-Security-Policy": _POLICY})
 
     @built.post("/predictions")
-    async def predict(request: Request, method: str, drawn: bool = False) -> Response:
+    async def predict(
+        request: Request, method: str, drawn: bool = False, contrast: int | None = None
+    ) -> Response:
         content = bytearray()
         async for chunk in request.stream():
             content += chunk
@@ -46,7 +54,7 @@ def app(board: Board) -> FastAPI:
                 return _refusal(413, f"expected a picture of at most {limit}, got a larger one")
         try:
             return JSONResponse(
-                await run_in_threadpool(board.predictions, bytes(content), method, drawn)
+                await run_in_threadpool(board.predictions, bytes(content), method, drawn, contrast)
             )
         except GlassnetsError as error:
             return _refusal(422, str(error))

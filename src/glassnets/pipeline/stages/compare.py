@@ -28,11 +28,14 @@ Output = str | bytes | pd.DataFrame | dict[str, float]
 
 # Tables of a cell that git keeps, those of all families in one: attribute and file.
 _JOINED = {
+    "by_removal": "scores_by_removal.csv",
     "classes": "classes.csv",
     "confusion_matrix": "confusion_matrices.csv",
     "history": "history.csv",
+    "effects": "effects.csv",
     "leaderboard": "leaderboards.csv",
     "reliability": "reliability.csv",
+    "shares": "shares.csv",
 }
 
 
