@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from glassnets import config, runtime
 from glassnets.apps import picture
-from glassnets.attribution.methods import METHODS
+from glassnets.attribution.methods import METHODS, split, variants
 from glassnets.errors import ParameterError, in_one_line
 from glassnets.pipeline import artefacts, trained
 from glassnets.pipeline.trained import Trained
@@ -35,9 +35,19 @@ def command(
             f"{trained.NOT_JUDGED} where there is none."
         ),
     ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            help="What stands for absent pixels: black, mean, blur, draws. Default: each method's "
+            "best supported one."
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Which network. Default: the first.")] = None,
     target: Annotated[
         int | None, typer.Option(help="The class to explain. Default: the predicted one.")
+    ] = None,
+    contrast: Annotated[
+        int | None, typer.Option(help="Another class: why the target and not this one.")
     ] = None,
     output: Annotated[
         Path | None, typer.Option(help="The figure. Default: <image>-explained.png, here.")
@@ -54,11 +64,16 @@ def command(
     data = params.dataset(dataset)
     leave_out = ALL in (*(family or ()), *(method or ()))
     families = _known("--family", family or ["cnn"], (*data.families, ALL))
-    methods = _known("--method", method or [], (*METHODS, ALL))
-    if target is not None and not 0 <= target < data.classes:
-        raise ParameterError(f"--target: expected a class, 0 to {data.classes - 1}, got {target}")
+    methods = _known("--method", method or [], (*METHODS, *variants(data.attribution), ALL))
+    for option, given in (("--target", target), ("--contrast", contrast)):
+        if given is not None and not 0 <= given < data.classes:
+            raise ParameterError(
+                f"{option}: expected a class, 0 to {data.classes - 1}, got {given}"
+            )
+    if contrast is not None and contrast == target:
+        raise ParameterError(f"--contrast: expected another class than --target, got {contrast}")
     seed = trained.seed(data, dataset, seed)
-    requested = {f: methods or [trained.default_method(dataset, f)] for f in families}
+    requested = {f: _variants(dataset, f, methods, reference) for f in families}
     _check_writable(output)
     fitted = picture.read(image, dataset, data.image_shape, invert)
     for each in requested:
@@ -68,7 +83,7 @@ def command(
     runtime.start_tensorflow(params.runtime)
     networks = [trained.of_project(data, dataset, f, seed, train) for f in requested]
     explanations = [
-        _explanation(network, defined, fitted.pixels, target)
+        _explanation(network, defined, fitted.pixels, target, contrast)
         for network, defined in _defined(networks, requested, leave_out)
     ]
     level = params.evaluation.confidence_level
@@ -84,7 +99,20 @@ def _known(option: str, names: list[str], known: tuple[str, ...]) -> list[str]:
     for name in names:
         if name not in known:
             raise ParameterError(f"{option}: expected one of {', '.join(known)}, got {name!r}")
-    return [name for name in (known if ALL in names else dict.fromkeys(names)) if name != ALL]
+    each = (n for n in known if ":" not in n) if ALL in names else dict.fromkeys(names)
+    return [name for name in each if name != ALL]
+
+
+def _variants(dataset: str, family: str, names: list[str], reference: str | None) -> list[str]:
+    """The variants of the requested methods, of the best supported one where there are none."""
+    board = trained.leaderboard(dataset, family)
+    chosen = []
+    for name in names or [trained.default_method(dataset, family)]:
+        method, own = split(name)
+        if reference and (own is None or not names) and METHODS[method].references:
+            name = f"{method}:{reference}"
+        chosen.append(trained.resolved(board, name))
+    return list(dict.fromkeys(chosen))
 
 
 def _check_writable(output: Path) -> None:
@@ -132,17 +160,32 @@ def _defined(
 
 
 def _explanation(
-    network: Trained, methods: list[str], pixels: picture.Bytes, target: int | None
+    network: Trained,
+    methods: list[str],
+    pixels: picture.Bytes,
+    target: int | None,
+    contrast: int | None,
 ) -> explained.Explanation:
     images = pixels[np.newaxis]
     probabilities = network.probabilities(images)[0]
     target = int(probabilities.argmax()) if target is None else target
+    if contrast == target:
+        raise ParameterError(
+            f"--contrast: expected another class than {network.family} predicts, got {contrast}: "
+            "give a --target"
+        )
+    other = None if contrast is None else np.array([contrast])
     bar = tqdm(methods, desc=network.family, unit="method", disable=None, leave=False)
     attributions = {
-        method: (network.attribute(method, images, np.array([target]))[0], network.verdict(method))
+        method: (
+            network.attribute(method, images, np.array([target]), other)[0],
+            network.verdict(method),
+        )
         for method in bar
     }
-    return explained.Explanation(network.family, network.seed, probabilities, target, attributions)
+    return explained.Explanation(
+        network.family, network.seed, probabilities, target, contrast, attributions
+    )
 
 
 def main() -> None:

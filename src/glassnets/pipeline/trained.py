@@ -39,10 +39,15 @@ class Trained:
 
         return softmax(self.network.outputs(images.astype(np.float32)))
 
+    def variant(self, name: str) -> methods.Variant:
+        """The variant of this name, with the options of params.yaml; of a method that is named
+        without a reference, the one that is best supported. Raises ParameterError."""
+        return methods.named(resolved(self.leaderboard, name), self.settings)
+
     def lacks(self, method: str) -> str | None:
         """What the method needs and this network has not, in words; None where it is defined.
         Raises ParameterError for an unknown method."""
-        return methods.named(method, self.settings).lacks(self.network)
+        return self.variant(method).lacks(self.network)
 
     def attribute(
         self,
@@ -55,15 +60,14 @@ class Trained:
         for why these and not the classes contrast (n,), with the options of params.yaml. Raises
         GlassnetsError for a method that is not defined for the network, ParameterError for an
         unknown one."""
-        variant = methods.named(method, self.settings)
         seed = self.settings.random_state
-        return variant(self.network, images, targets, contrast=contrast, seed=seed)
+        return self.variant(method)(self.network, images, targets, contrast=contrast, seed=seed)
 
     def verdict(self, method: str) -> leaderboards.Verdict:
         """What the cell's leaderboard says of the method."""
         command = f"dvc repro verdict@{self.dataset}-{self.family}"
-        control = methods.named(method).control
-        return leaderboards.verdict(self.leaderboard, method, control, command)
+        variant = self.variant(method)
+        return leaderboards.verdict(self.leaderboard, variant.name, variant.control, command)
 
 
 def of_project(
@@ -118,6 +122,17 @@ def leaderboard(dataset: str, family: str) -> pd.DataFrame | None:
             f"`dvc repro verdict@{dataset}-{family}` writes it"
         )
     return board
+
+
+def resolved(leaderboard: pd.DataFrame | None, name: str) -> str:
+    """A variant's name in full: of a method that takes references but is named without one, the
+    best supported by the leaderboard, or where it ranks none, the first. Raises ParameterError."""
+    variant = methods.named(name)
+    method, reference = methods.split(name)
+    if reference or not variant.reference or variant.control or leaderboard is None:
+        return variant.name
+    own = leaderboard[leaderboard["method"].map(lambda each: methods.split(each)[0]) == method]
+    return variant.name if own.empty else verdicts.best(own)
 
 
 def default_method(dataset: str, family: str) -> str:

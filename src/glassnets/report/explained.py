@@ -23,13 +23,14 @@ SOFTWARE = "glassnets.explain"
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """One network's prediction: probabilities (classes,), the class explained, and by method the
-    attribution float32 (h, w) with the verdict on the method."""
+    """One network's prediction: probabilities (classes,), the class explained, the class that it is
+    contrasted with, if any, and by method the attribution float32 (h, w) with its verdict."""
 
     family: str
     seed: int
     probabilities: NDArray[np.float64]
     target: int
+    contrast: int | None
     attributions: Mapping[str, tuple[NDArray[np.float32], Verdict]]
 
 
@@ -53,6 +54,8 @@ def _prediction(explanation: Explanation) -> str:
     first, *others = (int(k) for k in p.argsort(kind="stable")[::-1][:3])
     then = ", ".join(f"{k} ({probability(p[k])})" for k in others)
     target = "" if explanation.target == first else f"; explained: {explanation.target}"
+    if explanation.contrast is not None:
+        target = f"; explained: why {explanation.target} and not {explanation.contrast}"
     return (
         f"{explanation.family} (seed {explanation.seed}) predicts {first} "
         f"({probability(p[first])}), then {then}{target}"
@@ -67,8 +70,8 @@ def _about_scores(explanations: Sequence[Explanation], confidence_level: float) 
         "they judge the method, not this picture.",
         "↑: higher is better; ↓: lower; → 0: nearer to 0.",
     ]
-    if any(e.target != e.probabilities.argmax() for e in explanations):
-        lines.append("They judge attributions of the predicted class, not of another.")
+    if any(e.contrast is not None or e.target != e.probabilities.argmax() for e in explanations):
+        lines.append("They judge attributions of the predicted class, not of another question.")
     return lines
 
 

@@ -56,9 +56,14 @@ def conclusion(family: str, results: Results) -> str:
 
 
 def page(
-    results: Mapping[str, Results], agreement: Agreement, setting: Setting, picture: str
+    results: Mapping[str, Results],
+    agreement: Agreement,
+    between: pd.DataFrame,
+    setting: Setting,
+    picture: str,
 ) -> str:
-    """The page. picture is the address of `attributions.families`' figure, as seen from it."""
+    """The page. between is `between.between_families`' table, picture the address of
+    `attributions.families`' figure, as seen from it."""
     measured = {
         name for each in results.values() for name in leaderboards.measured(each.leaderboard)
     }
@@ -71,6 +76,7 @@ def page(
         shares=shares(results),
         families=[_family(family, each) for family, each in results.items()],
         agreement=_agreement(agreement),
+        between=_between(between, setting),
         scores=[score for name, score in SCORES.items() if name in measured],
         headline=SCORES[HEADLINE].heading,
     )
@@ -160,6 +166,23 @@ def _above_controls(board: pd.DataFrame) -> list[str] | None:
     low, high = board["average_precision_ci_low"], board["average_precision_ci_high"]
     above: list[str] = board.loc[low > high[board["control"]].max(), "method"].tolist()
     return above
+
+
+def _between(table: pd.DataFrame, setting: Setting) -> pd.DataFrame | None:
+    """A row a variant, a column a family: the smallest difference from another family's maps, and
+    for how many of them one was shown. None where nothing was compared."""
+    if table.empty:
+        return None
+    shown = table.assign(shown=table["p_holm"] < setting.significance_level)
+    groups = shown.groupby(["method", "family"], sort=False)
+    each = groups.agg(least=("difference", "min"), shown=("shown", "sum"), of=("shown", "size"))
+    text = [
+        f"{number(row['least'], 2)}, {row['shown']:.0f} of {row['of']:.0f}"
+        for row in each.to_dict("records")
+    ]
+    wide = each.assign(text=text)["text"].unstack().reindex(pd.Index(table["method"].unique()))
+    order = sorted(wide.columns)
+    return wide[order].fillna("–").rename_axis("method").reset_index()
 
 
 def _agreement(agreement: Agreement) -> dict[str, Any] | None:

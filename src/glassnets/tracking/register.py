@@ -112,9 +112,14 @@ def _registered(experiment: Experiment, params: Params, key: RunKey, train: Arra
                 code_paths=[str(_PACKAGE)],
                 mlflow_model=Model(logged.artifact_location, run_id, model_id=logged.model_id),
                 signature=ModelSignature(
-                    params=ParamSchema([ParamSpec("explain", DataType.string, "")])
+                    params=ParamSchema(
+                        [
+                            ParamSpec("explain", DataType.string, ""),
+                            ParamSpec("contrast", DataType.long, -1),
+                        ]
+                    )
                 ),
-                input_example=(train["images"][:1], {"explain": ""}),
+                input_example=(train["images"][:1], {"explain": "", "contrast": -1}),
                 pip_requirements=[f"{package}=={version(package)}" for package in PACKAGES],
             )
         client.log_model_artifacts(logged.model_id, folder)

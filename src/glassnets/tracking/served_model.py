@@ -24,16 +24,20 @@ from glassnets.pipeline.trained import Trained
 
 MAX_IMAGES = 1000  # of a request
 MAX_EXPLAINED = 10  # of a request: the slowest method takes seconds for these
-PARAMETER = "explain"  # the only one of a request: the method to explain the predictions with
+# Of a request: the method to explain the predictions with, and the class that these are contrasted
+# with; −1 for none, since MLflow's parameters have a type and no null.
+PARAMETERS = {"explain": "", "contrast": -1}
 
 
 def _refuse_unknown(params: Any, schema: Any) -> Any:
     """MLflow's check of a request's params, which drops those that are not in the model's schema:
     a request with a misspelt one would give results as if it had none."""
-    ours = [spec.name for spec in schema or ()] == [PARAMETER]
-    unknown = sorted(params.keys() - {PARAMETER}, key=repr) if isinstance(params, dict) else []
+    ours = [spec.name for spec in schema or ()] == [*PARAMETERS]
+    unknown = (
+        sorted(params.keys() - PARAMETERS.keys(), key=repr) if isinstance(params, dict) else []
+    )
     if ours and unknown:
-        message = f"params: expected {PARAMETER} alone, got {', '.join(map(repr, unknown))}"
+        message = f"params: expected {', '.join(PARAMETERS)}, got {', '.join(map(repr, unknown))}"
         raise MlflowException(message, INVALID_PARAMETER_VALUE)
     return _enforce_params_schema(params, schema)
 
@@ -70,14 +74,23 @@ class Champion(PythonModel):  # type: ignore[misc]  # mlflow ships no types
         params: dict[str, Any] | None = None,
     ) -> list[dict[str, Any]]:
         """Of each image its ``class`` and ``probabilities`` (classes,); with
-        ``params={"explain": method}`` also ``explanation``: the method, its map (h, w) for the
-        class, the verdict on the method in words, and whether it is doubtful.
+        ``params={"explain": method}`` also ``explanation``: the method with its reference, its map
+        (h, w) for the class, the verdict on it in words, and whether it is doubtful. A method
+        without a reference gets the one that is best supported. With ``"contrast": class`` too the
+        map says why the predicted class and not this one; none where it is the predicted one.
 
         model_input: grey levels (n, h, w), whole numbers 0…255. Raises MlflowException, which a
         server answers with 400, for anything else.
         """
-        network, method = self._network, (params or {}).get(PARAMETER)
+        network = self._network
+        requested = PARAMETERS | (params or {})
+        method, contrast = requested["explain"], requested["contrast"]
         try:
+            if contrast != -1 and not (method and 0 <= contrast < network.network.classes):
+                last = network.network.classes - 1
+                raise GlassnetsError(
+                    f"contrast: expected a class, 0 to {last}, beside explain, got {contrast}"
+                )
             images = grey_levels(model_input, network.network.image_shape)
             if method and len(images) > MAX_EXPLAINED:
                 raise GlassnetsError(
@@ -91,16 +104,26 @@ class Champion(PythonModel):  # type: ignore[misc]  # mlflow ships no types
             with self._one_at_a_time:
                 probabilities = network.probabilities(images)
                 predicted = probabilities.argmax(axis=1)
-                maps: Any = network.attribute(method, images, predicted) if method else ()
+                explained = np.flatnonzero((predicted != contrast) & bool(method))
+                other = None if contrast == -1 else np.full(len(explained), contrast)
+                maps: dict[int, Any] = {}
+                if len(explained):
+                    own = images[explained], predicted[explained]
+                    each = network.attribute(method, *own, other)
+                    maps = dict(zip(explained.tolist(), each.tolist(), strict=True))
             results: list[dict[str, Any]] = [
                 {"class": int(k), "probabilities": p.tolist()}
                 for k, p in zip(predicted, probabilities, strict=True)
             ]
             if method:
                 verdict = network.verdict(method)
-                about = {"method": method, "verdict": verdict.text, "doubtful": verdict.doubtful}
-                for result, heat in zip(results, maps, strict=True):
-                    result["explanation"] = {**about, "map": heat.tolist()}
+                about = {
+                    "method": network.variant(method).name,
+                    "verdict": verdict.text,
+                    "doubtful": verdict.doubtful,
+                }
+                for i, result in enumerate(results):
+                    result["explanation"] = {**about, "map": maps.get(i)}
         except GlassnetsError as error:
             raise MlflowException(str(error), INVALID_PARAMETER_VALUE) from None
         return results

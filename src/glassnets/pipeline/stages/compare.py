@@ -8,7 +8,10 @@ from typing import Any
 import pandas as pd
 from ruamel.yaml import YAML
 
-from glassnets.config.schema import Dataset, Params
+from glassnets.attribution.between import between_families
+from glassnets.attribution.metrics.faithfulness import FaithfulnessCorrelation
+from glassnets.attribution.metrics.metric import NETWORK
+from glassnets.config.schema import Dataset, Params, requested
 from glassnets.evaluation import paired_tests
 from glassnets.pipeline import artefacts, manifests
 from glassnets.pipeline.stages.command import run_dataset
@@ -49,6 +52,7 @@ def compare(params: Params, dataset: str) -> None:
     sample = artefacts.load_table(artefacts.sample(dataset))
     agreement.check({family: each.attributions for family, each in results.items()}, sample)
     agreed = agreement.agreement(results, params.evaluation)
+    between = _between(params, dataset, results)
     split = artefacts.load_json(artefacts.results(dataset) / "split.json")
     setting = Setting(
         dataset=dataset,
@@ -66,9 +70,10 @@ def compare(params: Params, dataset: str) -> None:
         "comparison.md": comparison.page(table, tests, setting, picture="comparison.png"),
         "comparison.png": figures.comparison(setting, table, results),
         "mcnemar.csv": tests,
-        "verdicts.md": verdicts.page(results, agreed, setting, picture="attributions.png"),
+        "verdicts.md": verdicts.page(results, agreed, between, setting, picture="attributions.png"),
         "attributions.png": drawing.png(attributions.families(results, each=2)),
         "agreement.csv": agreed.table,
+        "between_families.csv": between,
         "metrics.csv": _metrics(results),
         "accuracy.json": {f: each.metrics["accuracy"]["mean"] for f, each in results.items()},
         **{file: _joined(results, name) for name, file in _JOINED.items()},
@@ -93,6 +98,25 @@ def compare(params: Params, dataset: str) -> None:
             _save(path, content)
     conclusions = comparison.conclusions(table, tests, setting)
     print(*conclusions, *verdicts.conclusions(results), sep="\n")
+
+
+def _between(params: Params, dataset: str, results: Mapping[str, Results]) -> pd.DataFrame:
+    """See `between.between_families`; an empty table where its metric was not computed."""
+    settings = params.dataset(dataset).attribution
+    options = requested(settings.metrics).get("faithfulness_correlation")
+    if not isinstance(options, FaithfulnessCorrelation):
+        return pd.DataFrame()
+    drops = {}
+    for family in results:
+        scores, _ = artefacts.load_scores(artefacts.scores(dataset, family))
+        of_network = scores[NETWORK]
+        drops[family] = {
+            name.removeprefix("drops_"): values
+            for name, values in of_network.items()
+            if name.startswith("drops_")
+        }
+    attributions = {family: each.attributions for family, each in results.items()}
+    return between_families(attributions, drops, options, settings.random_state, params.evaluation)
 
 
 def _joined(results: Mapping[str, Results], name: str) -> pd.DataFrame:

@@ -1,0 +1,116 @@
+"""Are a network's attributions about this network, or would those of another family do as well?
+
+Of two families' networks that give the same answer, each map is held against what the first network
+does: the correlation of its sums over random sets of pixels with the drops of the first network's
+logit, as in `metrics.faithfulness.faithfulness_correlation`, which left the drops. So no network is
+needed here.
+"""
+
+from collections.abc import Mapping
+from itertools import permutations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import norm
+from statsmodels.stats.multitest import multipletests
+
+from glassnets.attribution.metrics.faithfulness import (
+    FaithfulnessCorrelation,
+    random_subsets,
+)
+from glassnets.attribution.references import REMOVALS
+from glassnets.attribution.verdicts import reference_of
+from glassnets.config.schema import Evaluation
+from glassnets.data import Arrays
+from glassnets.evaluation import bootstrap
+from glassnets.evaluation.bootstrap import Values
+
+Drops = Mapping[str, Values]  # by removal: standardised, float64 (seeds, n, subsets)
+
+
+def between_families(
+    attributions: Mapping[str, Arrays],
+    drops: Mapping[str, Drops],
+    options: FaithfulnessCorrelation,
+    random_state: int,
+    evaluation: Evaluation,
+) -> pd.DataFrame:
+    """How much better than another family's maps a network's own tell what it does, a row for each
+    variant that two families share and ordered pair of these.
+
+    attributions: by family, as `Results.attributions`. drops: by family. options, random_state: of
+    the metric, which drew the same subsets; a network's seed is added to random_state.
+
+    Columns: method, a variant; family, whose networks are judged; other, whose maps of the same
+    seed; images, on how many of them some seed's two networks agree; difference, own less other,
+    the mean over images, seeds and the removals that are not the variant's reference, with ci_low
+    and ci_high; p_holm, of a difference of 0 or below, over all rows.
+    """
+    rows = []
+    for family, other in permutations(attributions, 2):
+        own, others = attributions[family], attributions[other]
+        same = own["predictions"] == others["predictions"]
+        shape = own["images"].shape[1:]
+        subsets = [
+            random_subsets(shape, options.subsets, options.fraction, random_state + int(seed))
+            for seed in own["seeds"]
+        ]
+        shared = [name for name in own if name in others and _is_map(own[name])]
+        values = {
+            name: _mean_correlation(others[name], subsets, drops[family], name) for name in shared
+        }
+        for name in shared:
+            mine = _mean_correlation(own[name], subsets, drops[family], name)
+            difference = np.where(same, mine - values[name], np.nan)
+            if np.isnan(difference).all():
+                continue
+            draws = bootstrap.means(difference[np.newaxis], evaluation)[0]
+            low, high = bootstrap.interval(draws[~np.isnan(draws)], evaluation.confidence_level)
+            mean, spread = float(np.nanmean(difference)), float(np.nanstd(draws))
+            rows.append(
+                {
+                    "method": name,
+                    "family": family,
+                    "other": other,
+                    "images": int(same.any(axis=0).sum()),
+                    "difference": mean,
+                    "ci_low": low,
+                    "ci_high": high,
+                    "p_holm": float(norm.sf(mean / spread)) if spread > 1e-12 else 1.0,
+                }
+            )
+    table = pd.DataFrame(rows)
+    if len(table):
+        table["p_holm"] = multipletests(table["p_holm"], method="holm")[1]
+    return table
+
+
+def _is_map(array: NDArray[np.generic]) -> bool:
+    return array.ndim == 4
+
+
+def _mean_correlation(
+    maps: NDArray[np.float32], subsets: list[NDArray[np.bool_]], drops: Drops, variant: str
+) -> Values:
+    """Of maps (seeds, n, h, w), mean over the removals that are not the variant's reference:
+    float64 (seeds, n)."""
+    removals = [r for r in REMOVALS if r in drops and r != reference_of(variant)]
+    return np.stack(
+        [
+            np.mean([_correlations(own, sets, drops[r][seed]) for r in removals], axis=0)
+            for seed, (own, sets) in enumerate(zip(maps, subsets, strict=True))
+        ]
+    )
+
+
+def _correlations(maps: NDArray[np.float32], subsets: NDArray[np.bool_], drops: Values) -> Values:
+    """Pearson's correlation of each map's (n, h, w) sums over subsets (k, h, w) with its drops,
+    standardised, (n, k): (n,), 0 where the sums are the same."""
+    sums = maps.reshape(len(maps), -1) @ subsets.reshape(len(subsets), -1).T.astype(np.float64)
+    sums -= sums.mean(axis=1, keepdims=True)
+    length = np.sqrt((sums**2).mean(axis=1))
+    correlations: Values = np.divide(
+        (sums * drops).mean(axis=1), length, out=np.zeros(len(maps)), where=length > 0
+    )
+    return correlations
