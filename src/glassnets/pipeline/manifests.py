@@ -108,13 +108,15 @@ def parameters(params: Params, stage: str, dataset: str, family: str | None = No
     cell = whole[family] if family else {"network": None, "training": None}
     network = some("classes", "seeds", "runtime")
     network |= {"shape": list(data.image_shape), "network": cell["network"]}
+    explaining = ("methods", "random_state", "references", "removal")
+    methods = {key: whole["attribution"][key] for key in explaining}
     match stage:
         case "fetch":
-            keys = ("shape", "classes", "sha256", "planting")
-            own = some(*keys)
+            raw = ("shape", "classes", "sha256", "planting")
+            own = some(*raw)
             if data.planting is not None:
                 source = resolved(params.dataset(data.planting.source))
-                own["source"] = {key: source[key] for key in keys}
+                own["source"] = {key: source[key] for key in raw}
         case "preprocess":
             split = ("split", "official_test_images", "test_size", "validation_size")
             own = some(*split, "random_state", "stratify", "max_images", "classes")
@@ -127,11 +129,12 @@ def parameters(params: Params, stage: str, dataset: str, family: str | None = No
         case "memorise":
             own = network | some("memorise")
         case "attribute":
-            own = network | {key: whole["attribution"][key] for key in ("methods", "random_state")}
+            own = network | methods
         case "judge":
             own = network | whole["attribution"]
         case "verdict":
             own = some("verdict", "seeds", "evaluation")
+            own["references"] = methods["references"]
         case "compare":
             own = shared | whole
         case _:

@@ -24,6 +24,7 @@ QUESTIONS = {
     "blur": "which detail matters, beyond the coarse shape",
     "draws": "what tells this image from other images of the data",
     "noisy_linear": "what the surrounding pixels do not tell already",
+    "all": "any of these",
 }
 # Scores of the page's tables; the others are in leaderboards.csv.
 _SHOWN = ("own_minus_others", "faithfulness_correlation", "class_correlation", "average_precision")
@@ -82,18 +83,27 @@ def page(
     )
 
 
+def first(results: Mapping[str, Results]) -> pd.DataFrame:
+    """The variants to believe first, ", " between them, a row a family and removal, and one for
+    "all" removals: family, removal, variants."""
+    rows = [
+        (family, removal, listed(variants))
+        for family, each in results.items()
+        for removal, variants in {
+            **each.verdicts["first_by_removal"],
+            "all": each.verdicts["believe_first"],
+        }.items()
+    ]
+    return pd.DataFrame(rows, columns=["family", "removal", "variants"])
+
+
 def decisions(results: Mapping[str, Results]) -> pd.DataFrame:
-    """Which variants to believe, by the question that one asks: a row a removal, a column a family,
-    and a last row for those that are first whatever is asked."""
-    rows = []
-    for removal in REMOVALS:
-        each = {f: r.verdicts["first_by_removal"].get(removal) for f, r in results.items()}
-        if any(first is not None for first in each.values()):
-            texts = {family: listed(first or []) or "none" for family, first in each.items()}
-            rows.append({"if you ask": QUESTIONS[removal], "removal": removal, **texts})
-    always = {f: listed(r.verdicts["believe_first"]) or "none" for f, r in results.items()}
-    rows.append({"if you ask": "any of these", "removal": "all", **always})
-    return pd.DataFrame(rows)
+    """`first`, by the question that one asks: a row a removal, a column a family."""
+    wide = first(results).pivot(index="removal", columns="family", values="variants")
+    order = [removal for removal in (*REMOVALS, "all") if removal in wide.index]
+    table = wide.reindex(order).replace("", "none").reset_index()
+    table.insert(0, "if you ask", [QUESTIONS[removal] for removal in table["removal"]])
+    return table.rename_axis(columns=None)
 
 
 def shares(results: Mapping[str, Results]) -> pd.DataFrame:

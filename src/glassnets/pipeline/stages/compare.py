@@ -74,6 +74,7 @@ def compare(params: Params, dataset: str) -> None:
         "attributions.png": drawing.png(attributions.families(results, each=2)),
         "agreement.csv": agreed.table,
         "between_families.csv": between,
+        "first.csv": verdicts.first(results),
         "metrics.csv": _metrics(results),
         "accuracy.json": {f: each.metrics["accuracy"]["mean"] for f, each in results.items()},
         **{file: _joined(results, name) for name, file in _JOINED.items()},

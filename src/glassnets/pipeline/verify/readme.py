@@ -5,6 +5,8 @@ from itertools import zip_longest
 import pandas as pd
 from scipy.stats import gmean
 
+from glassnets.attribution.references import REMOVALS
+from glassnets.attribution.verdicts import VALUES
 from glassnets.errors import GlassnetsError
 from glassnets.pipeline import artefacts
 from glassnets.pipeline.verify import Outcome
@@ -51,7 +53,8 @@ def expected() -> dict[str, list[str]]:
     tables: dict[str, list[tuple[str, ...]]] = {
         "| family | MNIST, accuracy": _accuracies(),
         "| family | official split": [_against_the_article(family) for family in _FAMILIES],
-        "| family | MNIST: believe first": [_beliefs(family) for family in _FAMILIES],
+        "| family | holds / undecided / fails": [_beliefs(family) for family in _FAMILIES],
+        "| family | MNIST: method / reference": [_spread(family) for family in _FAMILIES],
     }
     return {heading: [f"| {' | '.join(row)} |" for row in rows] for heading, rows in tables.items()}
 
@@ -99,21 +102,30 @@ def _trained(recipe: str, family: str, split: str) -> pd.DataFrame:
 
 
 def _beliefs(family: str) -> tuple[str, ...]:
-    mnist, planted = (
-        artefacts.load_table(artefacts.results(dataset) / "leaderboards.csv")
-        .groupby("family")
-        .get_group(family)
-        for dataset in ("mnist", "planted")
-    )
-    methods = mnist[~mnist["control"]].sort_values("rank")
-    passing, failing = methods[methods["passes"]], methods[~methods["passes"]]
-    first = passing.iloc[0]
-    most = planted[planted["passes"] & ~planted["control"]].sort_values("relevance_mass").iloc[-1]
-    control = planted.loc[planted["control"], "relevance_mass"].max()
-    return (
-        family,
-        f"{first['method']}, {interval_of(first, 'insertion_minus_deletion')}",
-        ", ".join(passing["method"][1:]),
-        ", ".join(failing["method"]),
-        f"{most['method']}, {interval_of(most, 'relevance_mass')}; {control:.2f}",
-    )
+    mnist = _cell("mnist", "leaderboards", family)
+    verdicts = mnist[~mnist["control"]]["verdict"]
+    counts = " / ".join(str((verdicts == value).sum()) for value in VALUES)
+    first = _cell("mnist", "first", family).set_index("removal")["variants"].fillna("none")
+    return (family, counts, *(first[removal] for removal in (*REMOVALS, "all")))
+
+
+def _spread(family: str) -> tuple[str, ...]:
+    texts = []
+    for dataset in ("mnist", "digits", "planted"):
+        shares = _cell(dataset, "shares", family).query("removal == 'all'").set_index("factor")
+        named = shares.loc[["method", "reference", "reference × removal"], "share"]
+        texts.append(" / ".join(f"{100 * share:.0f}" for share in named))
+    planted = _cell("planted", "leaderboards", family)
+    held = planted[planted["verdict"] == VALUES[0]].sort_values("average_precision")
+    best = "none"
+    if len(held):
+        own = held.iloc[-1]
+        best = f"{own['method']}, {interval_of(own, 'average_precision')}"
+    control = planted.loc[planted["control"], "average_precision"].max()
+    return (family, *texts, f"{best}; {control:.2f}")
+
+
+def _cell(dataset: str, name: str, family: str) -> pd.DataFrame:
+    """A family's rows of a dataset's table."""
+    table = artefacts.load_table(artefacts.results(dataset) / f"{name}.csv")
+    return table[table["family"] == family]
