@@ -53,7 +53,7 @@ def seen(images):
     found = [defaultdict(set) for _ in images]
     drawn = {}
     for patch in LOOSE:
-        levels = np.rint(128 + DATASET.planting.contrast * planted.pattern(patch))
+        levels = np.rint(128 + DATASET.planting.contrast * planted.pattern(patch)).astype(np.uint8)
         drawn[patch.name, patch.size, levels.tobytes()] = levels
     for (name, size, _), levels in drawn.items():
         windows = np.lib.stride_tricks.sliding_window_view(images, (size, size), axis=(1, 2))

@@ -72,7 +72,7 @@ class Scene:
     label: int
 
 
-class NoRoom(Exception):
+class NoRoomError(Exception):
     """A patch finds no place beside those that stand already."""
 
 
@@ -159,7 +159,7 @@ def _scenes(
             else:
                 other_cue = _with_one_turned(scene, rng)
             return scene, other_cue, replace(scene, decoys=_placed(others, whole, cues, rng))
-        except NoRoom:
+        except NoRoomError:
             continue
     raise ParameterError(
         f"planting.patch_sizes, planting.max_decoys: expected room for the patches in "
@@ -185,7 +185,7 @@ def _placed(
 ) -> tuple[Patch, ...]:
     """The patches at random places within the area, none touching another or one of taken.
 
-    Raises NoRoom where one finds no place.
+    Raises NoRoomError where one finds no place.
     """
     rows, columns = area
     placed: list[Patch] = []
@@ -199,7 +199,7 @@ def _placed(
             free[above : other.row + other.size + 1, left : other.column + other.size + 1] = False
         places = np.flatnonzero(free)
         if not len(places):
-            raise NoRoom
+            raise NoRoomError
         row, column = divmod(int(places[rng.integers(len(places))]), columns.stop)
         placed.append(replace(patch, row=row, column=column))
     return tuple(placed)
