@@ -57,7 +57,12 @@ def seen(images):
         drawn[patch.name, patch.size, levels.tobytes()] = levels
     for (name, size, _), levels in drawn.items():
         windows = np.lib.stride_tricks.sliding_window_view(images, (size, size), axis=(1, 2))
-        for image, row, column in np.argwhere((windows == levels).all(axis=(3, 4))).tolist():
+        # A few pixels first: hardly a window passes.
+        corners = [(0, 0), (0, 1), (1, 0), (-1, -1)]
+        alike = np.logical_and.reduce([windows[..., i, j] == levels[i, j] for i, j in corners])
+        places = np.argwhere(alike)
+        places = places[(windows[tuple(places.T)] == levels).all(axis=(1, 2))]
+        for image, row, column in places.tolist():
             found[image][name].add((row, column, size))
     return found
 
