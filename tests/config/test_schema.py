@@ -95,6 +95,17 @@ mnist:
   official_test_images: 40
 """
 
+PLANTING = {
+    "source": "mnist",
+    "patch_sizes": [4],
+    "max_decoys": 1,
+    "contrast": 64,
+    "canvas_contrast": 24,
+    "texture_deviation": 24,
+    "texture_reach": 24,
+    "random_state": 0,
+}
+
 # An edit of the good file, and what the refusal must say; "…" stands for any text.
 BAD_EDITS = {
     # keys that nobody knows, at every level
@@ -213,10 +224,11 @@ BAD_EDITS = {
     "digits.cnn.network.kernel_size: 9": "digits.cnn.network.kernel_size: "
     "expected convolutions that leave a pixel of images of 8×8, got 9 (padding: valid)",
     "digits.sha256: null": "digits.sha256: expected hashes, got null",
-    "digits.planting: {source: mnist, patch_size: 4, max_decoys: 1, random_state: 0}": "digits."
-    "sha256: expected null, got hashes",
-    "digits.planting: {source: mnist, patch_size: 6, max_decoys: 1, random_state: 0}": "digits."
-    "planting.patch_size: expected a multiple of 4, got 6",
+    f"digits.planting: {PLANTING}": "digits.sha256: expected null, got hashes",
+    f"digits.planting: {PLANTING | {'patch_sizes': []}}": "digits."
+    "planting.patch_sizes: expected a list of at least 1, got []",
+    f"digits.planting: {PLANTING | {'contrast': 128}}": "digits."
+    "planting.contrast: expected a number of at most 127…, got 128",
     "digits.sample.images: 41": "digits.sample.images: expected at most the 40 test images, got 41",
     "digits.verdict.max_correlation: 1": "digits.verdict.max_correlation: "
     "expected a number less than 1…, got 1",
@@ -501,7 +513,7 @@ def test_a_file_without_defaults_will_do(file, good_params):
     ("source", "known"), [("mnist", None), ("planted", "digits, mnist"), (3, "text")]
 )
 def test_cues_are_planted_over_a_dataset_that_is_there(file, good_params, source, known):
-    planting = {"source": source, "patch_size": 4, "max_decoys": 1, "random_state": 0}
+    planting = PLANTING | {"source": source}
     good_params["planted"] = good_params["digits"] | {"sha256": None, "planting": planting}
     if known is None:
         assert load(file, good_params).dataset("planted").planting.source == source

@@ -130,6 +130,8 @@ def _tiny(content, *, images=300, sample=6, seeds=(0, 1), epochs=3) -> None:
         dataset.update(max_images=images, seeds=list(seeds), sample={"images": sample})
         dataset["training"]["warmup_epochs"] = 0
         dataset.pop("memorise", None)
+        if name == "planted":
+            dataset["shape"]["images"] = images  # the others would be made for nothing
         dataset["attribution"] = {
             "methods": {"occlusion": {"patch_size": 2, "stride": 1}},
             "metrics": {"localization": {}} if name == "planted" else {},

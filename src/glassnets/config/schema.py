@@ -15,6 +15,7 @@ Positive = Annotated[int, Field(gt=0, le=1_000_000)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 ProperFraction = Annotated[float, Field(gt=0, lt=1)]
 Rate = Annotated[float, Field(gt=0, le=10)]
+Level = Annotated[float, Field(ge=0, le=127)]  # in units of pixels, which are 0…255
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Shape = tuple[int, int]  # height, width of an image, in pixels
@@ -144,8 +145,14 @@ class Planting(Strict):
     """How a dataset is made: cues of known place over another dataset's images."""
 
     source: str  # the dataset whose images distract
-    patch_size: Annotated[int, Field(ge=4, le=1000, multiple_of=4)]  # of cue and decoy, in pixels
+    patch_sizes: Annotated[  # of cues and decoys, in pixels, each as likely
+        tuple[Annotated[int, Field(ge=4, le=1000)], ...], Field(min_length=1)
+    ]
     max_decoys: Positive  # of each image, one at least
+    contrast: Level  # of patches: half the difference of dark and bright
+    canvas_contrast: Level  # of what the source's images are drawn with
+    texture_deviation: Level  # of the strength of each pattern in the texture
+    texture_reach: Annotated[int, Field(gt=0, le=100)]  # in pixels: no correlation at twice as far
     random_state: Seed
 
 

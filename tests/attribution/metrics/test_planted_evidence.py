@@ -21,7 +21,10 @@ CHANGED = ("images", "labels", "cue_changed", "cue_changed_labels", "rest_change
 @pytest.fixture(scope="module")
 def dataset(parameters):
     shape = ArrayShape(images=3000, height=16, width=16)
-    return parameters.dataset("planted").model_copy(update={"shape": shape})
+    whole = parameters.dataset("planted")
+    easy = {"texture_deviation": 0.0, "canvas_contrast": 16.0, "patch_sizes": (5,)}
+    planting = whole.planting.model_copy(update=easy)  # learnt in seconds
+    return whole.model_copy(update={"shape": shape, "planting": planting})
 
 
 @pytest.fixture(scope="module")
