@@ -17,6 +17,7 @@ ProperFraction = Annotated[float, Field(gt=0, lt=1)]
 Rate = Annotated[float, Field(gt=0, le=10)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Grey = Annotated[int, Field(ge=0, le=255)]
 Shape = tuple[int, int]  # height, width of an image, in pixels
 
 
@@ -108,6 +109,64 @@ class Memorise(Strict):
     learning_rate: Rate
 
 
+class Additive(Strict):
+    """A network whose patches add up: see `models.additive`."""
+
+    patch_size: Positive  # side of a patch, in pixels
+    units: Annotated[tuple[Positive, ...], Field(min_length=1)]  # hidden, of each patch
+    training: Training
+
+    def problem(self, image_shape: Shape) -> str | None:
+        """``"key: what is wrong with it"`` for images of this shape, None if nothing is."""
+        if self.patch_size >= min(image_shape):
+            return (
+                f"patch_size: expected less than a side of images of {image_shape[0]}×"
+                f"{image_shape[1]}, got {self.patch_size}"
+            )
+        if problem := self.training.problem():
+            return f"training.{problem}"
+        return None
+
+
+class Tag(Strict):
+    """A small pattern near the lower right corner of an image."""
+
+    levels: Annotated[  # grey, row by row
+        tuple[Annotated[tuple[Grey, ...], Field(min_length=1)], ...], Field(min_length=1)
+    ]
+    shift: Annotated[int, Field(ge=0, le=1000)]  # most pixels between the tag and an edge
+
+    @property
+    def shape(self) -> Shape:
+        """(height, width), in pixels."""
+        return len(self.levels), len(self.levels[0])
+
+
+class Shortcut(Strict):
+    """A tag on the training images of one class, which a network may take for the class: see
+    `models.shortcut`."""
+
+    label: Annotated[int, Field(ge=0, le=254)]  # whose training images bear the tag
+    tag: Tag
+    images: Positive  # test images of other classes that are explained with the tag on
+    random_state: Seed
+    min_auc: Annotated[float, Field(gt=0.5, le=1)]  # at which a method is usable
+
+    def problem(self, image_shape: Shape, classes: int) -> str | None:
+        """``"key: what is wrong with it"`` for images of this shape, None if nothing is."""
+        if len({len(row) for row in self.tag.levels}) > 1:
+            return "tag.levels: expected rows of one length, got rows of several"
+        for side, own in zip(image_shape, self.tag.shape, strict=True):
+            if own + self.tag.shift > side:
+                return (
+                    f"tag.shift: expected room for the tag in images of {image_shape[0]}×"
+                    f"{image_shape[1]}, got {self.tag.shift}"
+                )
+        if self.label >= classes:
+            return f"label: expected one of the classes 0 to {classes - 1}, got {self.label}"
+        return None
+
+
 class Removal(Strict):
     """What stands in the place of removed pixels: standard deviations of two of the references."""
 
@@ -177,6 +236,8 @@ class Dataset(Strict):
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=1000)]
     sample: Sample
     memorise: Memorise
+    additive: Additive
+    shortcut: Shortcut | None = None
     attribution: Attribution
     verdict: Verdict
 

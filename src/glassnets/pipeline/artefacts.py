@@ -68,6 +68,16 @@ def memorised(dataset: str, family: str) -> Path:
     return root() / "models" / "memorised" / dataset / family
 
 
+def additive(dataset: str) -> Path:
+    """The networks of a dataset whose patches add up."""
+    return root() / "models" / "additive" / dataset
+
+
+def shortcut(dataset: str, family: str) -> Path:
+    """The networks of a cell that learnt with a tag on one class."""
+    return root() / "models" / "shortcut" / dataset / family
+
+
 def weights_name(seed: int) -> str:
     return f"seed-{seed}.weights.h5"
 

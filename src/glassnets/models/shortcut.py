@@ -1,0 +1,82 @@
+"""A shortcut: a tag on all training images of one class, which a network may take for the class.
+
+The place of the tag is drawn for each image, pixel by pixel near the lower right corner, so that
+no grid of patches, strides or pooling fits it. Whether a network has taken the shortcut, tagged
+images of other classes tell. Adebayo, Muelly, Abelson & Kim (2022), "Post hoc explanations may be
+ineffective for detecting unknown spurious correlation"; Geirhos et al. (2020), "Shortcut learning
+in deep neural networks".
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassnets.config.schema import Shortcut, Tag
+from glassnets.data import Arrays
+
+Bytes = NDArray[np.uint8]
+
+PARTS = ("train", "validation", "test", "all_of_test")  # each has draws of its own
+
+
+def put(images: Bytes, tag: Tag, rng: np.random.Generator) -> tuple[Bytes, NDArray[np.bool_]]:
+    """The images uint8 (n, h, w) with the tag on, and its pixels, bool (n, h, w).
+
+    Between the tag and the lower, and the right, edge are 0 to tag.shift pixels, drawn uniformly.
+    """
+    levels = np.array(tag.levels, np.uint8)
+    (height, width), (rows, columns) = images.shape[1:], levels.shape
+    tagged, where = images.copy(), np.zeros(images.shape, bool)
+    shifts = rng.integers(tag.shift + 1, size=(len(images), 2))
+    for image, pixels, (up, left) in zip(tagged, where, shifts, strict=True):
+        row, column = height - rows - up, width - columns - left
+        place = slice(row, row + rows), slice(column, column + columns)
+        image[place], pixels[place] = levels, True
+    return tagged, where
+
+
+def learnt(part: Arrays, name: str, shortcut: Shortcut) -> Arrays:
+    """A part of a dataset as the network sees it that is to take the shortcut: ``images`` uint8
+    (n, h, w), the tag on all those of the class and on no other, and ``labels`` uint8 (n,).
+
+    name: of PARTS. The validation part is tagged too: else the epoch that is kept would be the one
+    that uses the tag least.
+    """
+    chosen = part["labels"] == shortcut.label
+    images = part["images"].copy()
+    images[chosen], _ = put(images[chosen], shortcut.tag, _rng(name, shortcut))
+    return {"images": images, "labels": part["labels"]}
+
+
+class Tagged(NamedTuple):
+    """Test images with the tag on."""
+
+    rows: NDArray[np.int64]  # (m,), in the test part
+    images: Bytes  # uint8 (m, h, w)
+    tag: NDArray[np.bool_]  # (m, h, w), its pixels
+
+
+def explained(test: Arrays, shortcut: Shortcut) -> Tagged:
+    """The images that are explained: shortcut.images of the test images of other classes, or as
+    many as there are, in the order drawn. No prediction is read."""
+    rng = _rng("test", shortcut)
+    others = np.flatnonzero(test["labels"] != shortcut.label)
+    rows = rng.permutation(others)[: shortcut.images]
+    return Tagged(rows, *put(test["images"][rows], shortcut.tag, rng))
+
+
+def taken(predict: Callable[[Bytes], NDArray[np.int64]], test: Arrays, shortcut: Shortcut) -> float:
+    """Whether a network has taken the shortcut: the share of all test images of other classes that
+    it predicts as the class once the tag is on, 0…1.
+
+    predict: images uint8 (m, h, w) → classes (m,).
+    """
+    others = test["images"][test["labels"] != shortcut.label]
+    images, _ = put(others, shortcut.tag, _rng("all_of_test", shortcut))
+    return float((predict(images) == shortcut.label).mean())
+
+
+def _rng(name: str, shortcut: Shortcut) -> np.random.Generator:
+    return np.random.default_rng([shortcut.random_state, PARTS.index(name)])
