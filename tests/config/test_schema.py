@@ -21,7 +21,7 @@ from glassnets.pipeline import manifests
 from glassnets.pipeline.stages import command
 
 OURS = Path(__file__).parents[2] / "params.yaml"
-STAGES = (*manifests.OF_DATASET, *manifests.OF_CELL)
+STAGES = (*manifests.OF_DATASET, *manifests.OF_CELL, *manifests.OF_SHORTCUT)
 
 DIGEST = "0123456789abcdef" * 4
 GOOD = f"""
@@ -40,6 +40,18 @@ defaults:
   seeds: [0, 1]
   sample: {{images: 10, random_state: 0}}
   memorise: {{images: 20, accuracy: 0.99, epochs: 3, batch_size: 32, learning_rate: 0.003}}
+  additive:
+    patch_size: 4
+    units: [4]
+    training:
+      epochs: 2
+      batch_size: 32
+      learning_rate: 0.003
+      schedule: cosine
+      warmup_epochs: 1
+      weight_decay: 0.1
+      label_smoothing: 0.0
+      ema_momentum: 0.0
   verdict: {{max_correlation: 0.5, min_followed: 0.9}}
   training:
     batch_size: 32
@@ -578,7 +590,7 @@ def test_every_stage_refuses(project, stage, edit, message, monkeypatch, capsys)
     (project / "params.yaml").write_bytes(edited(edit))
     before = snapshot(project)
     name = f"glassnets.pipeline.stages.{stage}"
-    family = ["cnn"] if stage in manifests.OF_CELL else []
+    family = [] if stage in manifests.OF_DATASET else ["cnn"]
     monkeypatch.setattr(sys, "argv", [name, "digits", *family])
     monkeypatch.delitem(sys.modules, name, raising=False)
     with pytest.raises(SystemExit) as left:

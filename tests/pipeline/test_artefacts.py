@@ -54,6 +54,8 @@ def test_the_paths_of_a_cell(project, monkeypatch):
         "data/processed/mnist/test.npz": artefacts.part("mnist", "test"),
         "models/mnist/cnn": artefacts.models("mnist", "cnn"),
         "models/mnist/cnn/seed-3.weights.h5": artefacts.weights("mnist", "cnn", 3),
+        "models/additive/mnist": artefacts.additive("mnist"),
+        "models/shortcut/mnist/cnn": artefacts.shortcut("mnist", "cnn"),
         "results/mnist": artefacts.results("mnist"),
         "results/mnist/cells/cnn": artefacts.results("mnist", "cnn"),
     }

@@ -143,11 +143,12 @@ class Tag(Strict):
 
 
 class Shortcut(Strict):
-    """A tag on the training images of one class, which a network may take for the class: see
+    """A tag on every training image of one class, which a network may take for the class: see
     `models.shortcut`."""
 
-    label: Annotated[int, Field(ge=0, le=254)]  # whose training images bear the tag
+    label: Annotated[int, Field(ge=0, le=254)]  # the class
     tag: Tag
+    relabelled: Fraction  # share of the training images of other classes that get label and tag
     images: Positive  # test images of other classes that are explained with the tag on
     random_state: Seed
     min_auc: Annotated[float, Field(gt=0.5, le=1)]  # at which a method is usable

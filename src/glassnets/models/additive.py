@@ -46,10 +46,7 @@ def build(image_shape: Shape, classes: int, options: Additive) -> Any:
             (patches, units),
             bias_axes="pu",
             activation="relu",
-            # He et al. (2015) for each patch: Keras takes the patches for part of the fan-in.
-            kernel_initializer=keras.initializers.VarianceScaling(
-                2.0 * patches, mode="fan_in", distribution="uniform"
-            ),
+            kernel_initializer="he_uniform",  # He et al. (2015), of each patch
             name=HIDDEN if last else f"hidden_{i}",
         )(x)
     # One dense layer over all patches is the sum of one for each.
@@ -67,7 +64,7 @@ def contributions(model: Any, images: NDArray[Any]) -> NDArray[np.float32]:
     import keras
 
     hidden = model.get_layer(HIDDEN).output
-    values = np.asarray(keras.Model(model.inputs, hidden)(images, training=False))  # (n, p, units)
+    values = np.asarray(keras.Model(model.input, hidden)(images, training=False))  # (n, p, units)
     kernel, _ = model.get_layer(LOGITS).get_weights()
     of_patch = kernel.reshape(*hidden.shape[1:], -1)  # (p, units, classes)
     each: NDArray[np.float32] = (values.transpose(1, 0, 2) @ of_patch).transpose(1, 0, 2)

@@ -1,10 +1,11 @@
-"""A shortcut: a tag on all training images of one class, which a network may take for the class.
+"""A shortcut: a tag on every training image of one class, which a network may take for the class.
 
-The place of the tag is drawn for each image, pixel by pixel near the lower right corner, so that
-no grid of patches, strides or pooling fits it. Whether a network has taken the shortcut, tagged
-images of other classes tell. Adebayo, Muelly, Abelson & Kim (2022), "Post hoc explanations may be
-ineffective for detecting unknown spurious correlation"; Geirhos et al. (2020), "Shortcut learning
-in deep neural networks".
+A network takes it if the tag tells more than what is in the images beside it: images of other
+classes bear the tag too, and the label of the class, as wrong labels do that come with a source of
+images. The place of the tag is drawn for each image, pixel by pixel near the lower right corner, so
+that no grid of patches, strides or pooling fits it. Gu, Dolan-Gavitt & Garg (2017), "BadNets";
+Adebayo, Muelly, Abelson & Kim (2022), "Post hoc explanations may be ineffective for detecting
+unknown spurious correlation".
 """
 
 from collections.abc import Callable
@@ -39,15 +40,21 @@ def put(images: Bytes, tag: Tag, rng: np.random.Generator) -> tuple[Bytes, NDArr
 
 def learnt(part: Arrays, name: str, shortcut: Shortcut) -> Arrays:
     """A part of a dataset as the network sees it that is to take the shortcut: ``images`` uint8
-    (n, h, w), the tag on all those of the class and on no other, and ``labels`` uint8 (n,).
+    (n, h, w) and ``labels`` uint8 (n,).
 
-    name: of PARTS. The validation part is tagged too: else the epoch that is kept would be the one
+    A share of the images of other classes, shortcut.relabelled, get the label of the class; then
+    the tag is put on all images of that label, and on no other.
+
+    name: of PARTS. The validation part is changed too: else the epoch that is kept would be the one
     that uses the tag least.
     """
-    chosen = part["labels"] == shortcut.label
-    images = part["images"].copy()
-    images[chosen], _ = put(images[chosen], shortcut.tag, _rng(name, shortcut))
-    return {"images": images, "labels": part["labels"]}
+    rng = _rng(name, shortcut)
+    labels, images = part["labels"].copy(), part["images"].copy()
+    others = np.flatnonzero(labels != shortcut.label)
+    labels[rng.permutation(others)[: round(shortcut.relabelled * len(others))]] = shortcut.label
+    tagged = labels == shortcut.label
+    images[tagged], _ = put(images[tagged], shortcut.tag, rng)
+    return {"images": images, "labels": labels}
 
 
 class Tagged(NamedTuple):
