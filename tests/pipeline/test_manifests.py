@@ -488,8 +488,8 @@ attribute@digits-feedforward, attribute@digits-lstm, judge@digits-attention, jud
 judge@digits-feedforward, judge@digits-lstm, additive@digits, compare@digits |
 | a metric's file | judge, shortcut |
 | a method's file | attribute, judge, additive, shortcut |
-| a family's file | train of cnn, evaluate of cnn, memorise of cnn, attribute of cnn, judge of cnn, \
-shortcut of cnn |
+| a family's file | train of cnn, evaluate of cnn, memorise of cnn, attribute of cnn, \
+judge of cnn, shortcut of cnn |
 | the training loop | train, memorise, additive, shortcut |
 | the version of TensorFlow | train, evaluate, memorise, attribute, judge, additive, shortcut, \
 compare |

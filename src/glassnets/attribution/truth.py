@@ -98,7 +98,8 @@ def table(
         for variant, own in seeds[0].items()
     }
     summaries = verdicts.summaries(stacked, evaluation)
-    names = list(dict.fromkeys(name for own in stacked.values() for name in own))
+    known = dict.fromkeys(name for own in stacked.values() for name in own)
+    names = sorted(known, key=lambda name: "_" in name)  # against the own reference's truth first
     rows = []
     for variant, (reference, control) in variants.items():
         row = {"method": variant.partition(":")[0], "reference": reference, "control": control}

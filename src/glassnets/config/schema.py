@@ -17,7 +17,6 @@ ProperFraction = Annotated[float, Field(gt=0, lt=1)]
 Rate = Annotated[float, Field(gt=0, le=10)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Grey = Annotated[int, Field(ge=0, le=255)]
 Shape = tuple[int, int]  # height, width of an image, in pixels
 
 
@@ -129,17 +128,11 @@ class Additive(Strict):
 
 
 class Tag(Strict):
-    """A small pattern near the lower right corner of an image."""
+    """A square of one grey level near the lower right corner of an image."""
 
-    levels: Annotated[  # grey, row by row
-        tuple[Annotated[tuple[Grey, ...], Field(min_length=1)], ...], Field(min_length=1)
-    ]
+    size: Positive  # side, in pixels
+    level: Annotated[int, Field(ge=0, le=255)]
     shift: Annotated[int, Field(ge=0, le=1000)]  # most pixels between the tag and an edge
-
-    @property
-    def shape(self) -> Shape:
-        """(height, width), in pixels."""
-        return len(self.levels), len(self.levels[0])
 
 
 class Shortcut(Strict):
@@ -155,14 +148,11 @@ class Shortcut(Strict):
 
     def problem(self, image_shape: Shape, classes: int) -> str | None:
         """``"key: what is wrong with it"`` for images of this shape, None if nothing is."""
-        if len({len(row) for row in self.tag.levels}) > 1:
-            return "tag.levels: expected rows of one length, got rows of several"
-        for side, own in zip(image_shape, self.tag.shape, strict=True):
-            if own + self.tag.shift > side:
-                return (
-                    f"tag.shift: expected room for the tag in images of {image_shape[0]}×"
-                    f"{image_shape[1]}, got {self.tag.shift}"
-                )
+        if self.tag.size + self.tag.shift > min(image_shape):
+            return (
+                f"tag.size, tag.shift: expected room in images of {image_shape[0]}×"
+                f"{image_shape[1]}, got {self.tag.size}, {self.tag.shift}"
+            )
         if self.label >= classes:
             return f"label: expected one of the classes 0 to {classes - 1}, got {self.label}"
         return None

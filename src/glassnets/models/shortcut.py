@@ -27,14 +27,13 @@ def put(images: Bytes, tag: Tag, rng: np.random.Generator) -> tuple[Bytes, NDArr
 
     Between the tag and the lower, and the right, edge are 0 to tag.shift pixels, drawn uniformly.
     """
-    levels = np.array(tag.levels, np.uint8)
-    (height, width), (rows, columns) = images.shape[1:], levels.shape
+    size, (height, width) = tag.size, images.shape[1:]
     tagged, where = images.copy(), np.zeros(images.shape, bool)
     shifts = rng.integers(tag.shift + 1, size=(len(images), 2))
-    for image, pixels, (up, left) in zip(tagged, where, shifts, strict=True):
-        row, column = height - rows - up, width - columns - left
-        place = slice(row, row + rows), slice(column, column + columns)
-        image[place], pixels[place] = levels, True
+    for pixels, (up, left) in zip(where, shifts, strict=True):
+        row, column = height - size - up, width - size - left
+        pixels[row : row + size, column : column + size] = True
+    tagged[where] = tag.level
     return tagged, where
 
 

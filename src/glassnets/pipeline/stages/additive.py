@@ -51,7 +51,12 @@ def additive(params: Params, dataset: str) -> None:
 
         # One network for all seeds: what it compiles serves each.
         model = additive_networks.build(data.image_shape, data.classes, options)
-        network = Explained(model, references=train["images"])
+        network = Explained(
+            model,
+            references=train["images"],
+            labels=train["labels"],
+            blur=settings.removal.blur,
+        )
         variants = requested_variants(settings, network)
         accuracies, scores = {}, []
         for seed in tqdm(data.seeds, desc="explaining", unit="seed", disable=None):
@@ -84,8 +89,14 @@ def additive(params: Params, dataset: str) -> None:
 Key = tuple[str, int]  # a reference, and how many draws of it
 
 
+_COUNTS = ("draws", "steps", "masks")  # options that say how many draws a method takes
+
+
 def _key(variant: Any) -> Key:
-    return variant.reference, variant.options.draws if variant.reference == "draws" else 1
+    if variant.reference != "draws":
+        return variant.reference, 1
+    counts = (getattr(variant.options, name, None) for name in _COUNTS)
+    return variant.reference, next(count for count in counts if count is not None)
 
 
 def _compared(variant: Any, variants: Mapping[str, Any]) -> dict[str, Key]:

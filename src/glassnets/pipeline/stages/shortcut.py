@@ -8,7 +8,6 @@ from tqdm import tqdm
 from glassnets import runtime
 from glassnets.attribution import shortcuts
 from glassnets.attribution.methods import requested_variants
-from glassnets.attribution.network import Explained
 from glassnets.config.schema import Params
 from glassnets.errors import ParameterError
 from glassnets.models import families, training
@@ -46,13 +45,12 @@ def shortcut(params: Params, dataset: str, family: str) -> None:
             )
             artefacts.save_weights(model, models / artefacts.weights_name(seed))
 
-        model, activations = networks.build(data, family)
         # Whoever explains either network has the images that the tagged one has learnt from.
-        network = Explained(model, activations, references=train["images"])
+        network = networks.explained(data, family, train)
         variants = requested_variants(settings, network)
 
         def predict(images: Any) -> Any:
-            return families.predict(model, images).argmax(axis=1)
+            return families.predict(network.model, images).argmax(axis=1)
 
         scores: dict[str, list[Any]] = {"tagged": [], "clean": []}
         taken: dict[str, Any] = {kind: {} for kind in scores}
@@ -60,7 +58,7 @@ def shortcut(params: Params, dataset: str, family: str) -> None:
         for seed in tqdm(data.seeds, desc="explaining", unit="seed", disable=None):
             right = np.ones(len(tagged.rows), bool)
             for kind, place in places.items():
-                artefacts.load_weights(model, place / artefacts.weights_name(seed))
+                artefacts.load_weights(network.model, place / artefacts.weights_name(seed))
                 taken[kind][f"seed_{seed}"] = tags.taken(predict, test, options)
                 right &= predict(test["images"][tagged.rows]) == test["labels"][tagged.rows]
                 maps = {
