@@ -107,6 +107,11 @@ mnist:
   official_test_images: 40
 """
 
+SHORTCUT = (
+    "{label: 10, tag: {size: 2, level: 255, shift: 3}, relabelled: 0.2, images: 5, "
+    "random_state: 0, min_auc: 0.95}"
+)
+
 # An edit of the good file, and what the refusal must say; "…" stands for any text.
 BAD_EDITS = {
     # keys that nobody knows, at every level
@@ -230,6 +235,19 @@ BAD_EDITS = {
     "digits.planting: {source: mnist, patch_size: 6, max_decoys: 1, random_state: 0}": "digits."
     "planting.patch_size: expected a multiple of 4, got 6",
     "digits.sample.images: 41": "digits.sample.images: expected at most the 40 test images, got 41",
+    "digits.additive.patch_size: 8": "digits.additive.patch_size: "
+    "expected less than a side of images of 8×8, got 8",
+    "digits.additive.units: []": "digits.additive.units: expected a list of at least 1, got []",
+    "digits.additive.training.warmup_epochs: 2": "digits.additive.training.warmup_epochs: "
+    "expected fewer than the 2 epochs, got 2.0",
+    "digits.additive: null": "digits.additive: expected a group of keys, got null",
+    "digits.shortcut: {label: 1}": "digits.shortcut.tag: expected a value, got nothing",
+    f"digits.shortcut: {SHORTCUT}": "digits.shortcut.label: "
+    "expected one of the classes 0 to 9, got 10",
+    f"digits.shortcut: {SHORTCUT.replace('10', '9').replace('shift: 3', 'shift: 7')}": "digits."
+    "shortcut.tag.size, tag.shift: expected room in images of 8×8, got 2, 7",
+    f"digits.shortcut: {SHORTCUT.replace('0.95', '0.5')}": "digits.shortcut.min_auc: "
+    "expected a number greater than 0.5…, got 0.5",
     "digits.verdict.max_correlation: 1": "digits.verdict.max_correlation: "
     "expected a number less than 1…, got 1",
     "digits.attribution.methods.rize: {}": "digits.attribution.methods.rize: expected one of …"

@@ -80,10 +80,10 @@ def table(
     min_auc: float,
     evaluation: Evaluation,
 ) -> pd.DataFrame:
-    """A row a variant: ``method``, ``reference`` (None for a method without one), ``control``, the
-    ``auc`` of mass with ``ci_low`` and ``ci_high``, ``usable`` (whether it is min_auc or more),
-    the same of precision as ``precision_auc``, …, and the means of the scores, ``mass_tagged``,
-    ``mass_clean``, ``precision_tagged``, ``precision_clean``.
+    """A row a variant: ``variant``, ``method``, ``reference`` (None for a method without one),
+    ``control``, the ``auc`` of mass with ``ci_low`` and ``ci_high``, ``usable`` (whether it is
+    min_auc or more), the same of precision as ``precision_auc``, …, and the means of the scores,
+    ``mass_tagged``, ``mass_clean``, ``precision_tagged``, ``precision_clean``.
 
     variants: reference and whether it is a control, by the variant's name, method[:reference].
     tagged, clean: of each seed, the `scores` by variant of the network that has learnt with the tag
@@ -101,7 +101,8 @@ def table(
             area(values[score, "tagged"], values[score, "clean"], evaluation) for score in SCORES
         )
         rows.append(
-            {"method": name.partition(":")[0], "reference": reference, "control": control}
+            {"variant": name, "method": name.partition(":")[0]}
+            | {"reference": reference, "control": control}
             | mass
             | {"usable": mass["auc"] >= min_auc}
             | {f"precision_{key}": value for key, value in precision.items()}

@@ -54,7 +54,8 @@ def error(maps: Values, truth: Values) -> Values:
     """
     size = np.linalg.norm(truth, axis=1)
     wrong = np.linalg.norm(maps - truth, axis=1)
-    return np.divide(wrong, size, out=np.full(len(size), np.nan), where=size > 0)
+    relative: Values = np.divide(wrong, size, out=np.full(len(size), np.nan), where=size > 0)
+    return relative
 
 
 def dissimilarity(maps: Values, truth: Values) -> Values:
@@ -84,8 +85,8 @@ def table(
     seeds: Sequence[Mapping[str, Mapping[str, Values]]],
     evaluation: Evaluation,
 ) -> pd.DataFrame:
-    """A row a variant: ``method``, ``reference`` (None for a method without one), ``control``, and
-    each score s as s, s_ci_low and s_ci_high, intervals over images and seeds as
+    """A row a variant: ``variant``, ``method``, ``reference`` (None for a method without one),
+    ``control``, and each score s as s, s_ci_low and s_ci_high, intervals over images and seeds as
     `verdicts.summaries` has them; NaN where it is not defined.
 
     variants: reference and whether it is a control, by the variant's name, method[:reference].
@@ -102,7 +103,8 @@ def table(
     names = sorted(known, key=lambda name: "_" in name)  # against the own reference's truth first
     rows = []
     for variant, (reference, control) in variants.items():
-        row = {"method": variant.partition(":")[0], "reference": reference, "control": control}
+        row = {"variant": variant, "method": variant.partition(":")[0]}
+        row |= {"reference": reference, "control": control}
         for name in names:
             summary = summaries[variant].get(name, {})
             row[name] = summary.get("mean", np.nan)
