@@ -13,7 +13,7 @@ import pytest
 from glassnets import registry, runtime
 from glassnets.attribution.methods import METHODS, Explained, requested_methods
 from glassnets.attribution.metrics import METRICS, Judged
-from glassnets.models import families, training
+from glassnets.models import additive, families, training
 
 FAMILIES = registry.names(registry.FAMILIES)
 
@@ -247,6 +247,24 @@ def test_training_and_prediction_run_exact_operations(
         model, _ = families.build(family, network, shape.image_shape, shape.classes)
         training.fit(model, part, part, recipe, 0, lambda loss: None, lambda epoch, logs: None)
         families.predict(model, part["images"])
+
+    assert inexact(run) == set()
+
+
+def test_an_additive_network_runs_exact_operations(tensorflow, parameters, draw_images):
+    digits = parameters.dataset("digits")
+    recipe = {"epochs": 1, "batch_size": 4, "warmup_epochs": 0.5}
+    recipe = digits.additive.training.model_copy(update=recipe)
+    part = {"images": draw_images(8).astype(np.uint8), "labels": np.arange(8, dtype=np.uint8)}
+
+    def run():
+        runtime.set_seed(0)
+        model = additive.build(digits.image_shape, digits.classes, digits.additive)
+        training.fit(model, part, part, recipe, 0, lambda loss: None, lambda epoch, logs: None)
+        families.predict(model, part["images"])
+        additive.contributions(model, part["images"])
+        for name in ("gradient", "kernel_shap"):
+            METHODS[name](Explained(model), part["images"], part["labels"].astype(int))
 
     assert inexact(run) == set()
 

@@ -129,11 +129,13 @@ def test_the_rule_does_not_fail_for_nothing(rule, name, code):
     assert rule(f"glassnets.{name}", ast.parse(code)) == []
 
 
-@pytest.mark.parametrize("stage", [*manifests.OF_DATASET, *manifests.OF_CELL])
+@pytest.mark.parametrize(
+    "stage", [*manifests.OF_DATASET, *manifests.OF_CELL, *manifests.OF_SHORTCUT]
+)
 def test_every_stage_starts_at_the_one_command_line(stage):
     """So what is tested of stages.command holds of every stage."""
     *_, last = TREES[f"{manifests.STAGES}.{stage}"].body
-    run = "run_cell" if stage in manifests.OF_CELL else "run_dataset"
+    run = "run_dataset" if stage in manifests.OF_DATASET else "run_cell"
     assert ast.unparse(last) == f"if __name__ == '__main__':\n    {run}({stage})"
 
 

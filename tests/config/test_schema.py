@@ -21,7 +21,7 @@ from glassnets.pipeline import manifests
 from glassnets.pipeline.stages import command
 
 OURS = Path(__file__).parents[2] / "params.yaml"
-STAGES = (*manifests.OF_DATASET, *manifests.OF_CELL)
+STAGES = (*manifests.OF_DATASET, *manifests.OF_CELL, *manifests.OF_SHORTCUT)
 
 DIGEST = "0123456789abcdef" * 4
 GOOD = f"""
@@ -40,6 +40,18 @@ defaults:
   seeds: [0, 1]
   sample: {{images: 10, random_state: 0}}
   memorise: {{images: 20, accuracy: 0.99, epochs: 3, batch_size: 32, learning_rate: 0.003}}
+  additive:
+    patch_size: 4
+    units: [4]
+    training:
+      epochs: 2
+      batch_size: 32
+      learning_rate: 0.003
+      schedule: cosine
+      warmup_epochs: 1
+      weight_decay: 0.1
+      label_smoothing: 0.0
+      ema_momentum: 0.0
   verdict: {{max_correlation: 0.5, min_followed: 0.9}}
   training:
     batch_size: 32
@@ -105,6 +117,10 @@ PLANTING = {
     "texture_reach": 24,
     "random_state": 0,
 }
+SHORTCUT = (
+    "{label: 10, tag: {size: 2, level: 255, shift: 3}, relabelled: 0.2, images: 5, "
+    "random_state: 0, min_auc: 0.95}"
+)
 
 # An edit of the good file, and what the refusal must say; "…" stands for any text.
 BAD_EDITS = {
@@ -230,6 +246,19 @@ BAD_EDITS = {
     f"digits.planting: {PLANTING | {'contrast': 128}}": "digits."
     "planting.contrast: expected a number of at most 127…, got 128",
     "digits.sample.images: 41": "digits.sample.images: expected at most the 40 test images, got 41",
+    "digits.additive.patch_size: 8": "digits.additive.patch_size: "
+    "expected less than a side of images of 8×8, got 8",
+    "digits.additive.units: []": "digits.additive.units: expected a list of at least 1, got []",
+    "digits.additive.training.warmup_epochs: 2": "digits.additive.training.warmup_epochs: "
+    "expected fewer than the 2 epochs, got 2.0",
+    "digits.additive: null": "digits.additive: expected a group of keys, got null",
+    "digits.shortcut: {label: 1}": "digits.shortcut.tag: expected a value, got nothing",
+    f"digits.shortcut: {SHORTCUT}": "digits.shortcut.label: "
+    "expected one of the classes 0 to 9, got 10",
+    f"digits.shortcut: {SHORTCUT.replace('10', '9').replace('shift: 3', 'shift: 7')}": "digits."
+    "shortcut.tag.size, tag.shift: expected room in images of 8×8, got 2, 7",
+    f"digits.shortcut: {SHORTCUT.replace('0.95', '0.5')}": "digits.shortcut.min_auc: "
+    "expected a number greater than 0.5…, got 0.5",
     "digits.verdict.max_correlation: 1": "digits.verdict.max_correlation: "
     "expected a number less than 1…, got 1",
     "digits.attribution.methods.rize: {}": "digits.attribution.methods.rize: expected one of …"
@@ -590,7 +619,7 @@ def test_every_stage_refuses(project, stage, edit, message, monkeypatch, capsys)
     (project / "params.yaml").write_bytes(edited(edit))
     before = snapshot(project)
     name = f"glassnets.pipeline.stages.{stage}"
-    family = ["cnn"] if stage in manifests.OF_CELL else []
+    family = [] if stage in manifests.OF_DATASET else ["cnn"]
     monkeypatch.setattr(sys, "argv", [name, "digits", *family])
     monkeypatch.delitem(sys.modules, name, raising=False)
     with pytest.raises(SystemExit) as left:

@@ -21,8 +21,9 @@ from glassnets.pipeline.stages import manifest as manifest_stage
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = (ROOT / "requirements.txt").read_text(encoding="utf-8")
-STAGES = (*manifests.OF_DATASET, *manifests.OF_CELL)
-WITH_NETWORKS = {"train", "evaluate", "memorise", "attribute", "judge"}
+STAGES = (*manifests.OF_DATASET, *manifests.OF_CELL, *manifests.OF_SHORTCUT)
+OF_FAMILY = {"train", "evaluate", "memorise", "attribute", "judge", "shortcut"}
+WITH_NETWORKS = OF_FAMILY | {"additive"}
 
 
 @pytest.fixture(scope="module")
@@ -240,7 +241,7 @@ def of(manifest_by_path, stage):
 def test_a_familys_file_is_in_the_manifests_of_its_own_cells_alone(ours):
     for path, manifest in ours.items():
         named = {name for name in manifest["code"] if ".models.families." in name}
-        own = path.stem in WITH_NETWORKS
+        own = path.stem in OF_FAMILY
         assert named == ({f"glassnets.models.families.{path.parts[1]}"} if own else set()), path
 
 
@@ -256,7 +257,9 @@ def test_methods_and_metrics_are_in_the_manifests_of_what_computes_them(ours):
         code = manifest["code"]
         methods = any(name.startswith("glassnets.attribution.methods.") for name in code)
         metrics = any(name.startswith("glassnets.attribution.metrics.") for name in code)
-        assert (methods, metrics) == (path.stem in ("attribute", "judge"), path.stem == "judge")
+        explaining = ("attribute", "judge", "additive", "shortcut")
+        judging = ("judge", "shortcut")
+        assert (methods, metrics) == (path.stem in explaining, path.stem in judging)
 
 
 def test_what_only_listens_is_in_no_manifest(ours, source):
@@ -308,6 +311,8 @@ READS = {
     "attribute": CELL | {"attribution"},
     "judge": CELL | {"attribution"},
     "verdict": {"verdict", "seeds", "evaluation"},
+    "additive": CELL | {"additive", "attribution", "evaluation"},
+    "shortcut": CELL | {"shortcut", "attribution", "evaluation"},
 }
 
 
@@ -338,7 +343,7 @@ def test_a_manifest_has_every_parameter_that_its_stage_reads(parameters, ours, d
     assert set().union(*READS.values()) == set(whole) - set(data.families)
 
     def own(stage):
-        path = (dataset, family) if stage in manifests.OF_CELL else (dataset,)
+        path = (dataset,) if stage in manifests.OF_DATASET else (dataset, family)
         return ours[Path(*path, f"{stage}.json")]["parameters"]
 
     cell = whole[family]
@@ -349,7 +354,9 @@ def test_a_manifest_has_every_parameter_that_its_stage_reads(parameters, ours, d
     attribution = whole["attribution"]
     methods = {name: attribution[name] for name in ("methods", "random_state")}
     source = {"source": own("fetch")["source"]} if dataset == "planted" else {}
-    assert {stage: own(stage) for stage in READS} == {
+    stages = READS if whole["shortcut"] else READS.keys() - {"shortcut"}
+    some = {name: of_cell[name] for name in CELL | {"evaluation"}} | methods
+    expected = {
         "fetch": {name: whole[name] for name in READS["fetch"]} | source,
         "preprocess": {name: whole[name] for name in READS["preprocess"]},
         "sample": whole["sample"],
@@ -359,7 +366,11 @@ def test_a_manifest_has_every_parameter_that_its_stage_reads(parameters, ours, d
         "attribute": network | methods,
         "judge": network | attribution,
         "verdict": {name: whole[name] for name in READS["verdict"]},
+        "additive": some | {"additive": whole["additive"]},
+        "shortcut": some
+        | {"shortcut": whole["shortcut"], "network": cell["network"], "training": cell["training"]},
     }
+    assert {stage: own(stage) for stage in stages} == {name: expected[name] for name in stages}
 
 
 def test_planted_cues_name_the_source_of_their_images(parameters, ours):
@@ -468,18 +479,22 @@ WHAT_RERUNS = """
 | a chart of the report | compare |
 | a page of the report | compare |
 | the threshold of a verdict | verdict, compare |
+| the threshold of a shortcut | shortcut, compare@planted |
+| the patches of an additive network | additive@mnist, compare@mnist |
 | the images of a dataset's sample | sample@digits, compare@digits |
 | the recipe of a cell | train@digits-cnn, compare@digits |
 | an option of a method | attribute@digits-attention, attribute@digits-cnn, \
 attribute@digits-feedforward, attribute@digits-lstm, judge@digits-attention, judge@digits-cnn, \
-judge@digits-feedforward, judge@digits-lstm, compare@digits |
-| a metric's file | judge |
-| a method's file | attribute, judge |
-| a family's file | train of cnn, evaluate of cnn, memorise of cnn, attribute of cnn, judge of cnn |
-| the training loop | train, memorise |
-| the version of TensorFlow | train, evaluate, memorise, attribute, judge, compare |
+judge@digits-feedforward, judge@digits-lstm, additive@digits, compare@digits |
+| a metric's file | judge, shortcut |
+| a method's file | attribute, judge, additive, shortcut |
+| a family's file | train of cnn, evaluate of cnn, memorise of cnn, attribute of cnn, \
+judge of cnn, shortcut of cnn |
+| the training loop | train, memorise, additive, shortcut |
+| the version of TensorFlow | train, evaluate, memorise, attribute, judge, additive, shortcut, \
+compare |
 | the version of NumPy | fetch, preprocess, sample, train, evaluate, memorise, attribute, judge, \
-verdict, compare |
+verdict, additive, shortcut, compare |
 """
 
 
@@ -515,6 +530,8 @@ OF_CODE = {
 }
 OF_PARAMETERS = {
     "the threshold of a verdict": lambda p: p["defaults"]["verdict"].update(max_correlation=0.6),
+    "the threshold of a shortcut": lambda p: p["planted"]["shortcut"].update(min_auc=0.9),
+    "the patches of an additive network": lambda p: p["mnist"]["additive"].update(patch_size=7),
     "the images of a dataset's sample": lambda p: p["digits"].update(sample={"images": 25}),
     "the recipe of a cell": lambda p: p["digits"]["cnn"]["training"].update(epochs=31),
     "an option of a method": lambda p: p["digits"]["attribution"]["methods"]["rise"].update(
@@ -542,7 +559,7 @@ def changed(before, after):
     where all of a family's did, else each."""
     assert list(before) == list(after)
     names = []
-    for stage in STAGES[:3] + manifests.OF_CELL + ("compare",):
+    for stage in STAGES[:3] + manifests.OF_CELL + ("additive", "shortcut", "compare"):
         every = of(before, stage)
         new = [path.parts[:-1] for path, each in every.items() if each != after[path]]
         families = {parts[1] for parts in new if len(parts) > 1}

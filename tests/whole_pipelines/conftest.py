@@ -111,6 +111,7 @@ def _tiny(content, *, images=300, sample=6, seeds=(0, 1), epochs=3) -> None:
     content["evaluation"]["bootstrap_resamples"] = 100
     defaults = content["defaults"]
     defaults["memorise"].update(images=30, accuracy=0.5)
+    defaults["additive"]["training"].update(epochs=2, warmup_epochs=0)
     defaults["attribution"]["methods"].update(
         integrated_gradients={"steps": 4, "reference": 0},
         expected_gradients={"draws": 4},

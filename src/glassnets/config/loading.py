@@ -118,6 +118,11 @@ def _problems(params: Params) -> Iterator[str]:
             problems[f"{name}.planting"] = (
                 f"source: expected one of {known}, got {_printable(source)}"
             )
+        problems[f"{name}.additive"] = dataset.additive.problem(dataset.image_shape)
+        if dataset.shortcut is not None:
+            problems[f"{name}.shortcut"] = dataset.shortcut.problem(
+                dataset.image_shape, dataset.classes
+            )
         for family in dataset.families:
             cell = dataset.family(family)
             problems[f"{name}.{family}.training"] = cell.training.problem()

@@ -111,6 +111,56 @@ class Memorise(Strict):
     learning_rate: Rate
 
 
+class Additive(Strict):
+    """A network whose patches add up: see `models.additive`."""
+
+    patch_size: Positive  # side of a patch, in pixels
+    units: Annotated[tuple[Positive, ...], Field(min_length=1)]  # hidden, of each patch
+    training: Training
+
+    def problem(self, image_shape: Shape) -> str | None:
+        """``"key: what is wrong with it"`` for images of this shape, None if nothing is."""
+        if self.patch_size >= min(image_shape):
+            return (
+                f"patch_size: expected less than a side of images of {image_shape[0]}×"
+                f"{image_shape[1]}, got {self.patch_size}"
+            )
+        if problem := self.training.problem():
+            return f"training.{problem}"
+        return None
+
+
+class Tag(Strict):
+    """A square of one grey level near the lower right corner of an image."""
+
+    size: Positive  # side, in pixels
+    level: Annotated[int, Field(ge=0, le=255)]
+    shift: Annotated[int, Field(ge=0, le=1000)]  # most pixels between the tag and an edge
+
+
+class Shortcut(Strict):
+    """A tag on every training image of one class, which a network may take for the class: see
+    `models.shortcut`."""
+
+    label: Annotated[int, Field(ge=0, le=254)]  # the class
+    tag: Tag
+    relabelled: Fraction  # share of the training images of other classes that get label and tag
+    images: Positive  # test images of other classes that are explained with the tag on
+    random_state: Seed
+    min_auc: Annotated[float, Field(gt=0.5, le=1)]  # at which a method is usable
+
+    def problem(self, image_shape: Shape, classes: int) -> str | None:
+        """``"key: what is wrong with it"`` for images of this shape, None if nothing is."""
+        if self.tag.size + self.tag.shift > min(image_shape):
+            return (
+                f"tag.size, tag.shift: expected room in images of {image_shape[0]}×"
+                f"{image_shape[1]}, got {self.tag.size}, {self.tag.shift}"
+            )
+        if self.label >= classes:
+            return f"label: expected one of the classes 0 to {classes - 1}, got {self.label}"
+        return None
+
+
 class Removal(Strict):
     """What stands in the place of removed pixels: standard deviations."""
 
@@ -188,6 +238,8 @@ class Dataset(Strict):
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=1000)]
     sample: Sample
     memorise: Memorise
+    additive: Additive
+    shortcut: Shortcut | None = None
     attribution: Attribution
     verdict: Verdict
 

@@ -18,8 +18,9 @@ from glassnets.errors import GlassnetsError
 from glassnets.pipeline import artefacts
 
 STAGES = "glassnets.pipeline.stages"
-OF_DATASET = ("fetch", "preprocess", "sample", "compare")
+OF_DATASET = ("fetch", "preprocess", "sample", "additive", "compare")
 OF_CELL = ("train", "evaluate", "memorise", "attribute", "judge", "verdict")
+OF_SHORTCUT = ("shortcut",)  # of the cells of a dataset that has a group for it
 
 # Project modules that change no output, and are left out: they listen (MLflow), tell a person what
 # went wrong, or turn params.yaml into the parameters that the manifest names.
@@ -77,7 +78,8 @@ def all_manifests(params: Params, source: Path, requirements: str) -> dict[Path,
         data = params.dataset(dataset)
         sources = [dataset, data.planting.source] if data.planting else [dataset]
         versions: Content = {}
-        cells = [(stage, family) for family in data.families for stage in OF_CELL]
+        of_cell = OF_CELL + (OF_SHORTCUT if data.shortcut else ())
+        cells = [(stage, family) for family in data.families for stage in of_cell]
         for stage, family in (*cells, *((stage, None) for stage in OF_DATASET)):
             modules, packages = closure(code, stage, sources, family)
             for name in sorted(packages - pinned.keys()):
@@ -122,6 +124,9 @@ def parameters(params: Params, stage: str, dataset: str, family: str | None = No
             own = some(*split, "random_state", "stratify", "max_images", "classes")
         case "sample":
             own = whole["sample"]
+        case "additive":
+            own = some("classes", "seeds", "runtime", "additive", "evaluation") | methods
+            own["shape"] = network["shape"]
         case "train":
             own = network | {"training": cell["training"]}
         case "evaluate":
@@ -132,13 +137,17 @@ def parameters(params: Params, stage: str, dataset: str, family: str | None = No
             own = network | methods
         case "judge":
             own = network | whole["attribution"]
+        case "shortcut":
+            own = network | methods | some("shortcut", "evaluation")
+            own["training"] = cell["training"]
         case "verdict":
             own = some("verdict", "seeds", "evaluation")
             own["references"] = methods["references"]
         case "compare":
             own = shared | whole
         case _:
-            raise GlassnetsError(f"expected a stage of {OF_DATASET + OF_CELL}, got {stage!r}")
+            known = OF_DATASET + OF_CELL + OF_SHORTCUT
+            raise GlassnetsError(f"expected a stage of {known}, got {stage!r}")
     return dict(sorted(own.items()))
 
 

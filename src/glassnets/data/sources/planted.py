@@ -114,7 +114,7 @@ def plant(sources: Bytes, dataset: Dataset) -> Arrays:
             "rest_changed": _drawn(other_decoys, other_canvas, texture, planting),
             "suppressor_changed": _drawn(scene, canvas, other_texture, planting),
         }.items():
-            images.setdefault(name, []).append(array)
+            images.setdefault(name, []).append(np.asarray(array))
     return {name: np.stack(arrays) for name, arrays in images.items()}
 
 
@@ -128,7 +128,8 @@ def pattern(patch: Patch) -> Numbers:
         "vertical": column,
     }[patch.name] % 2
     # Of an odd number of rows more are lit than not, or fewer: without its mean none is brighter.
-    return 2 * (lit - lit.mean())
+    centred: Numbers = 2 * (lit - lit.mean())
+    return centred
 
 
 def _scenes(
