@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from glassnets.attribution.references import REMOVALS
@@ -11,7 +13,7 @@ from glassnets.attribution.scores import HEADLINE, SCORES
 from glassnets.attribution.verdicts import FAILS, UNDECIDED, best, passing, reference_of
 from glassnets.report import leaderboards
 from glassnets.report.agreement import Agreement
-from glassnets.report.formats import interval, interval_of, listed, number, plural
+from glassnets.report.formats import columns_of, interval, interval_of, listed, number, plural
 from glassnets.report.rendering import render
 from glassnets.report.results import Results, Setting
 
@@ -56,15 +58,19 @@ def conclusion(family: str, results: Results) -> str:
     return f"{text}which to believe first depends on the removal."
 
 
-def page(
-    results: Mapping[str, Results],
-    agreement: Agreement,
-    between: pd.DataFrame,
-    setting: Setting,
-    picture: str,
-) -> str:
-    """The page. between is `between.between_families`' table, picture the address of
-    `attributions.families`' figure, as seen from it."""
+@dataclass(frozen=True, eq=False)
+class Trials:
+    """What a dataset's families were put to together: `agreement.Agreement`; the tables of
+    `between.between_families`, of ``additive@D``, and, of all families, of ``shortcut@D-F``."""
+
+    agreement: Agreement
+    between: pd.DataFrame
+    additive: pd.DataFrame
+    shortcuts: pd.DataFrame | None
+
+
+def page(results: Mapping[str, Results], trials: Trials, setting: Setting, picture: str) -> str:
+    """The page. picture is the address of `attributions.families`' figure, as seen from it."""
     measured = {
         name for each in results.values() for name in leaderboards.measured(each.leaderboard)
     }
@@ -76,8 +82,10 @@ def page(
         decisions=decisions(results),
         shares=shares(results),
         families=[_family(family, each) for family, each in results.items()],
-        agreement=_agreement(agreement),
-        between=_between(between, setting),
+        agreement=_agreement(trials.agreement),
+        between=_between(trials.between, setting),
+        additive=_additive(trials.additive),
+        shortcuts=None if trials.shortcuts is None else _shortcuts(trials.shortcuts),
         scores=[score for name, score in SCORES.items() if name in measured],
         headline=SCORES[HEADLINE].heading,
     )
@@ -176,6 +184,33 @@ def _above_controls(board: pd.DataFrame) -> list[str] | None:
     low, high = board["average_precision_ci_low"], board["average_precision_ci_high"]
     above: list[str] = board.loc[low > high[board["control"]].max(), "method"].tolist()
     return above
+
+
+def _additive(table: pd.DataFrame) -> pd.DataFrame:
+    """A row a variant, the most similar to its own reference's truth first: its error, and 1 −
+    correlation with the truth under its own reference and under each."""
+    order = table.assign(own=table["dissimilarity"].fillna(np.inf)).sort_values(
+        ["control", "own", "variant"], kind="stable"
+    )
+    references = [r for r in REMOVALS if f"dissimilarity_{r}" in table]
+    columns = {"error": "error", "dissimilarity": "dissimilarity, own reference"}
+    columns |= {f"dissimilarity_{r}": f"by {r}'s truth" for r in references}
+    text = pd.DataFrame({"variant": order["variant"]})
+    for name, heading in columns.items():
+        known = order[columns_of(name)].to_numpy()
+        text[heading] = [interval(*each, decimals=3) for each in known]
+    return text
+
+
+def _shortcuts(table: pd.DataFrame) -> pd.DataFrame:
+    """A row a variant, a column a family: the area under the ROC curve, ✓ where it is usable."""
+    text = [
+        f"{interval(row['auc'], row['ci_low'], row['ci_high'])} {'✓' if row['usable'] else '✗'}"
+        for row in table.to_dict("records")
+    ]
+    wide = table.assign(text=text).pivot(index="variant", columns="family", values="text")
+    order = wide.reindex(pd.Index(table["variant"].unique(), name="variant")).fillna("–")
+    return order.reset_index().rename_axis(columns=None)
 
 
 def _between(table: pd.DataFrame, setting: Setting) -> pd.DataFrame | None:

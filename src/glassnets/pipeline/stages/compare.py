@@ -53,6 +53,8 @@ def compare(params: Params, dataset: str) -> None:
     agreement.check({family: each.attributions for family, each in results.items()}, sample)
     agreed = agreement.agreement(results, params.evaluation)
     between = _between(params, dataset, results)
+    additive = artefacts.load_table(artefacts.results(dataset) / "additive.csv")
+    trials = verdicts.Trials(agreed, between, additive, _shortcuts(dataset, results))
     split = artefacts.load_json(artefacts.results(dataset) / "split.json")
     setting = Setting(
         dataset=dataset,
@@ -70,7 +72,7 @@ def compare(params: Params, dataset: str) -> None:
         "comparison.md": comparison.page(table, tests, setting, picture="comparison.png"),
         "comparison.png": figures.comparison(setting, table, results),
         "mcnemar.csv": tests,
-        "verdicts.md": verdicts.page(results, agreed, between, setting, picture="attributions.png"),
+        "verdicts.md": verdicts.page(results, trials, setting, picture="attributions.png"),
         "attributions.png": drawing.png(attributions.families(results, each=2)),
         "agreement.csv": agreed.table,
         "between_families.csv": between,
@@ -99,6 +101,17 @@ def compare(params: Params, dataset: str) -> None:
             _save(path, content)
     conclusions = comparison.conclusions(table, tests, setting)
     print(*conclusions, *verdicts.conclusions(results), sep="\n")
+
+
+def _shortcuts(dataset: str, results: Mapping[str, Results]) -> pd.DataFrame | None:
+    """The tables that ``shortcut@D-F`` wrote, a column ``family`` first; None where there are
+    none."""
+    files = {family: artefacts.results(dataset, family) / "shortcut.csv" for family in results}
+    tables = {family: artefacts.load_table(p) for family, p in files.items() if p.is_file()}
+    if not tables:
+        return None
+    joined: pd.DataFrame = pd.concat(tables, names=["family"]).reset_index("family")
+    return joined
 
 
 def _between(params: Params, dataset: str, results: Mapping[str, Results]) -> pd.DataFrame:
