@@ -2,8 +2,8 @@
 
 import glassnets.pipeline.stages  # noqa: F401, I001  pins the processor before NumPy is imported
 
+import dataclasses
 import functools
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ PARAMS = config.load(artefacts.params_file())
 DIGITS = PARAMS.dataset("digits")
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Trained:
     """A trained network, and images of the test part with the classes it predicts.
 
@@ -84,6 +84,18 @@ def _trained(family):
         images=images.astype(np.float32),
         targets=families.predict(model, images).argmax(axis=1).astype(np.int32),
     )
+
+
+@pytest.fixture(scope="session")
+def grey():
+    """``grey(network, value)``: the network with this grey level for a mean image, so that the
+    reference mean is what other libraries call a baseline value."""
+
+    def build(network, value):
+        images = np.full((1, *network.image_shape), value, np.float32)
+        return dataclasses.replace(network, references=images)
+
+    return build
 
 
 @pytest.fixture

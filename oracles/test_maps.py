@@ -9,22 +9,28 @@ integrated gradients: at the midpoints of the steps; Xplique's by trapezoids, bo
 The same limit, to which both come within 0.002 in 1000 steps (where the network has kinks, ReLU,
 they come slowly), but for as many gradients the error of midpoints is half as large.
 
-expected gradients: one α from each of equal parts of 0…1, and the same draws for all images;
-SHAP's α is uniform, with new draws for each image. Less variance, and no map depends on the
-other images. SmoothGrad: the same draws for all images, Xplique's are new for each. Both are held
-statistically.
+References are named here, and averaged over where they are draws; the other libraries take a number
+or, SHAP, background images. A mean image of one grey level is that number.
+
+expected gradients (integrated gradients with draws for a reference): one α from each of equal parts
+of 0…1, and the same draws for all images; SHAP's α is uniform, with new draws for each image. Less
+variance, and no map depends on the other images. SmoothGrad: the same draws for all images,
+Xplique's are new for each. Both are held statistically.
 
 occlusion: the mean over the patches that cover a pixel; Xplique's is the sum, in which the middle
 of an image counts for more because more patches cover it. Our last patch ends with the image;
 Xplique leaves the rest of a stride uncovered.
 
 RISE: a place of its own for each mask, as in the paper; Xplique cuts all masks of a batch at one
-place, so that their cells' borders stay where they are, and adds 0.0001 to the masks' sum. Held
-twice: exactly with the same masks, and by correlation with its own.
+place, so that their cells' borders stay where they are, and adds 0.0001 to the masks' sum. Ours
+subtracts the mean over the masks, so that a constant added to the logit moves no map: it is theirs
+less one number an image. Held twice: exactly with the same masks, and by correlation with its own.
 
 KernelSHAP: the values sum to f(x) − f(reference), as Shapley's do, and a patch's is spread over its
 pixels; Xplique solves the least squares with a free sum and a free constant, which adds the same
-number to all players, and gives every pixel the whole value. SHAP's KernelExplainer agrees.
+number to all players, and gives every pixel the whole value. SHAP's KernelExplainer agrees, with
+one reference and with draws for a background. `kernel_shap_shifted`, a mean over grids, is in
+neither.
 
 Grad-CAM: enlarged bilinearly; Xplique's bicubically, which overshoots: below zero after a ReLU.
 
@@ -42,6 +48,7 @@ import pytest
 import tensorflow as tf
 
 from glassnets.attribution.methods import explain, perturbations
+from glassnets.attribution.references import fills
 
 
 def test_gradient(trained, assert_close):
@@ -60,20 +67,19 @@ def test_gradient_x_input(trained, assert_close):
     assert_close(ours, theirs, 1e-5)
 
 
-@pytest.mark.parametrize("reference", [0, 100])
-def test_integrated_gradients(trained, assert_close, reference):
+@pytest.mark.parametrize("level", [0, 100])
+def test_integrated_gradients(trained, assert_close, grey, level):
     from xplique.attributions import IntegratedGradients
 
     ours = explain(
-        "integrated_gradients",
-        trained.network,
+        "integrated_gradients:mean",
+        grey(trained.network, level),
         trained.images,
         trained.targets,
         steps=1000,
-        reference=reference,
     )
     explainer = IntegratedGradients(
-        trained.model, batch_size=1000, steps=1000, baseline_value=reference
+        trained.model, batch_size=1000, steps=1000, baseline_value=level
     )
     assert_close(ours, explainer(trained.columns, trained.one_hot), 0.002)
 
@@ -82,7 +88,11 @@ def test_expected_gradients(trained):
     import shap
 
     ours = explain(
-        "expected_gradients", trained.network, trained.images, trained.targets, draws=1000
+        "integrated_gradients:draws",
+        trained.network,
+        trained.images,
+        trained.targets,
+        steps=1000,
     )
     explainer = shap.GradientExplainer(
         trained.network.model, trained.network.references.astype(np.float32), batch_size=1000
@@ -108,17 +118,16 @@ def test_smoothgrad(trained):
 
 
 @pytest.mark.parametrize(("patch", "stride"), [(2, 1), (4, 2)])
-def test_occlusion(trained, assert_close, patch, stride):
+def test_occlusion(trained, assert_close, grey, patch, stride):
     from xplique.attributions import Occlusion
 
     ours = explain(
-        "occlusion",
-        trained.network,
+        "occlusion:mean",
+        grey(trained.network, 50),
         trained.images,
         trained.targets,
         patch_size=patch,
         stride=stride,
-        reference=50,
     )
     explainer = Occlusion(
         trained.model, patch_size=patch, patch_stride=stride, occlusion_value=50.0
@@ -127,7 +136,7 @@ def test_occlusion(trained, assert_close, patch, stride):
     assert_close(ours * covering, explainer(trained.columns, trained.one_hot), 1e-5)
 
 
-def test_rise_with_the_same_masks(trained, assert_close, monkeypatch):
+def test_rise_with_the_same_masks(trained, assert_close, grey, monkeypatch):
     from xplique.attributions import Rise
 
     rng = np.random.default_rng(0)
@@ -141,17 +150,18 @@ def test_rise_with_the_same_masks(trained, assert_close, monkeypatch):
     monkeypatch.setattr(Rise, "_apply_masks", shown)
     monkeypatch.setattr(Rise, "EPSILON", 0)
     ours = explain(
-        "rise",
-        trained.network,
+        "rise:mean",
+        grey(trained.network, 50),
         trained.images,
         trained.targets,
         masks=500,
         grid=4,
         seed=0,
-        reference=50,
     )
     explainer = Rise(trained.model, mask_value=50.0)
-    assert_close(ours, explainer(trained.columns, trained.one_hot), 1e-5)
+    theirs = np.asarray(explainer(trained.columns, trained.one_hot)).reshape(ours.shape)
+    centred, theirs_centred = (m - m.mean(axis=(1, 2), keepdims=True) for m in (ours, theirs))
+    assert_close(centred, theirs_centred, 1e-4)
 
 
 def test_rise_with_their_own_masks(trained):
@@ -197,20 +207,30 @@ def test_kernel_shap_against_xplique(trained, assert_close, patch):
     assert_close(centred[:, np.newaxis], theirs_centred, 1e-5)
 
 
-def test_kernel_shap_against_shap(trained, assert_close):
+@pytest.mark.parametrize("reference", ["black", "draws"])
+def test_kernel_shap_against_shap(trained, assert_close, reference):
     import shap
 
     network = trained.network
+    fill = fills(network, trained.images, reference, 3, 0)[0]  # (draws or 1, h, w)
     patches = perturbations.grid_of_patches(network.image_shape, 3)
     ours = explain(
-        "kernel_shap", network, trained.images, trained.targets, patch_size=3, coalitions=2000
+        f"kernel_shap:{reference}",
+        network,
+        trained.images,
+        trained.targets,
+        patch_size=3,
+        coalitions=2000,
+        draws=3,
     )
     shapley = values_of_patches(patches, ours) * np.bincount(patches.ravel())
     theirs = []
     for image, target in zip(trained.images, trained.targets, strict=True):
 
         def worth(coalitions, image=image, target=target):
-            return network.outputs((coalitions[:, patches] * image).astype(np.float32))[:, target]
+            shown = coalitions[:, patches]
+            points = [(shown * image + (1 - shown) * own).astype(np.float32) for own in fill]
+            return np.mean([network.outputs(each)[:, target] for each in points], axis=0)
 
         explainer = shap.KernelExplainer(worth, np.zeros((1, 9)), silent=True)
         theirs.append(explainer.shap_values(np.ones((1, 9)), nsamples=2000, l1_reg=False)[0])

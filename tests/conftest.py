@@ -78,6 +78,8 @@ def linear(tensorflow):
 def family(tensorflow, parameters, draw_images):
     """``family(name)``: the network of digits' cell, the same for every test;
     ``family(name, batch_size)`` runs it in other batches."""
+    import numpy as np
+
     from glassnets.attribution.network import Explained
     from glassnets.models import families
 
@@ -94,8 +96,9 @@ def family(tensorflow, parameters, draw_images):
     @functools.cache
     def explained(name, batch_size):
         model, activations, _ = built(name)
+        references, labels = draw_images(20, seed=9), np.arange(20) % 10
         return Explained(
-            model, activations, references=draw_images(20, seed=9), batch_size=batch_size
+            model, activations, references=references, labels=labels, batch_size=batch_size
         )
 
     def get(name, batch_size=1024):

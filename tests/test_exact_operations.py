@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from glassnets import registry, runtime
-from glassnets.attribution.methods import METHODS, Explained, requested_methods
+from glassnets.attribution.methods import METHODS, Explained, requested_variants
 from glassnets.attribution.metrics import METRICS, Judged
 from glassnets.models import additive, families, training
 
@@ -213,18 +213,19 @@ def network(request, tensorflow, parameters, draw_images):
     runtime.set_seed(0)
     model, activations = families.build(request.param, shape, digits.image_shape, digits.classes)
     model.set_weights([weight + 0.01 for weight in model.get_weights()])  # as if it had learnt
-    return Explained(model, activations, references=draw_images(5, seed=1))
+    references, labels = draw_images(10, seed=1), np.arange(10)
+    return Explained(model, activations, references=references, labels=labels)
 
 
 @pytest.fixture(scope="module")
 def attribute(network, parameters):
-    """``attribute(method, images, targets)``, with the options of digits."""
-    methods = requested_methods(parameters.dataset("digits").attribution, network)
+    """``attribute(variant, images, targets)``, with the options of digits."""
+    variants = requested_variants(parameters.dataset("digits").attribution, network)
 
     def attribute(name, images, targets):
-        return METHODS[name](network, images, targets, options=methods[name])
+        return variants[name](network, images, targets)
 
-    attribute.methods = methods
+    attribute.variants = variants
     return attribute
 
 
@@ -273,17 +274,21 @@ def test_methods_and_metrics_run_exact_operations(network, attribute, draw_image
     x, y = draw_images(2), np.array([3, 7], np.int32)
 
     def run():
-        maps = {name: attribute(name, x, y) for name in attribute.methods}
-        assert len(maps) >= len(METHODS) - 5  # all but those of other families
+        maps = {name: attribute(name, x, y) for name in attribute.variants}
+        methods = {variant.method.name for variant in attribute.variants.values()}
+        assert len(methods) >= len(METHODS) - 6  # all but those of other families
+        contrast = attribute.variants["integrated_gradients:draws"]
+        contrast(network, x, y, contrast=y - 1)
         judged = Judged(
             network=network,
             images=x,
             targets=y,
             maps=maps,
             attribute=attribute,
-            mean_image=np.full((8, 8), 100, np.float32),
-            removal=parameters.dataset("digits").attribution.removal,
+            variants=attribute.variants,
+            others={name: own[np.newaxis] + 1 for name, own in maps.items()},
             evidence=x > 200,
+            suppressor=x < 20,
             memorised=[weight + 1 for weight in network.model.get_weights()],
         )
         for metric in METRICS.values():

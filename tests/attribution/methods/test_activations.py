@@ -145,7 +145,8 @@ def test_temporal_saliency_rescaling_by_hand(draw_images, sequence):
     side = 2 if sequence == "patches" else None
     preset = article.model_copy(update={"sequence": sequence, "patch_size": side, "units": (5,)})
     model, activations = families.build("lstm", preset, (4, 6), 3)
-    network = Explained(model, activations)
+    grey = np.full((1, 4, 6), 3, np.float32)
+    network = Explained(model, activations, references=grey)
     x, y = draw_images(2, (4, 6)), np.array([0, 2])
 
     def cut(images):  # (n, h, w) → (n, steps, features)
@@ -172,8 +173,10 @@ def test_temporal_saliency_rescaling_by_hand(draw_images, sequence):
     for t in range(steps):
         for i in range(features):
             expected[:, places[t, i]] = of_steps[:, t] * of_features[:, i]
-    maps = explain("temporal_saliency_rescaling", network, x, y, reference=3.0)
-    np.testing.assert_allclose(maps.reshape(2, 24), expected, rtol=1e-2, atol=expected.max() / 1e4)
+    for reference in ("mean", "draws"):  # every draw is the mean image
+        maps = explain(f"temporal_saliency_rescaling:{reference}", network, x, y)
+        close = {"rtol": 1e-2, "atol": expected.max() / 1e4}
+        np.testing.assert_allclose(maps.reshape(2, 24), expected, **close)
 
 
 def test_footprints_are_the_pixels_of_each_patch(family):

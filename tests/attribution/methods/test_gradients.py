@@ -1,21 +1,14 @@
-"""Gradient methods: exact on a linear network, complete on every family."""
+"""Gradient methods: exact on a linear network, complete on every family. Their references: see
+test_references.py."""
 
 import numpy as np
 import pytest
 
 from glassnets import registry
 from glassnets.attribution.methods import Explained, explain
-from glassnets.errors import GlassnetsError
+from glassnets.attribution.references import fills
 
 FAMILIES = registry.names(registry.FAMILIES)
-
-
-@pytest.mark.parametrize("method", ["gradient_x_input", "integrated_gradients"])
-def test_on_a_linear_network_a_map_is_w_times_x(linear, draw_images, method):
-    network, w = linear((5, 4))
-    x, y = draw_images(3, (5, 4)), np.array([2, 0, 1])
-    expected = np.stack([w[..., target] * image for image, target in zip(x, y, strict=True)])
-    np.testing.assert_allclose(explain(method, network, x, y), expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("method", ["gradient", "smoothgrad"])
@@ -25,24 +18,13 @@ def test_on_a_linear_network_the_gradient_is_w_with_or_without_noise(linear, dra
     np.testing.assert_allclose(maps, w[..., [1, 2]].transpose(2, 0, 1), rtol=1e-5)
 
 
-def test_references_of_integrated_and_expected_gradients(linear, draw_images):
-    x, y = draw_images(2, (5, 4)), np.array([0, 1])
-    same = np.full((3, 5, 4), 40, np.uint8)
-    network, w = linear((5, 4), references=same)
-    expected = w[..., [0, 1]].transpose(2, 0, 1) * (x - 40)
-    of_one = explain("integrated_gradients", network, x, y, reference=40.0)
-    np.testing.assert_allclose(of_one, expected, rtol=1e-4, atol=1e-6)
-    of_many = explain("expected_gradients", network, x, y)
-    np.testing.assert_allclose(of_many, expected, rtol=1e-4, atol=1e-6)
-
-
 def test_expected_gradients_on_a_linear_network_are_w_times_x_less_the_drawn_mean(
     linear, draw_images
 ):
     references = draw_images(2, (5, 4), seed=1)
     network, w = linear((5, 4), references=references)
     x, y = draw_images(1, (5, 4)), np.array([0])
-    maps = explain("expected_gradients", network, x, y, draws=4000)
+    maps = explain("integrated_gradients:draws", network, x, y, steps=4000)
     expected = w[..., 0] * (x[0] - references.mean(axis=0))
     # The share of the first reference is within 3 standard errors of a half.
     margin = 3 * 0.5 / np.sqrt(4000) * np.abs(w[..., 0] * (references[0] - references[1]))
@@ -51,22 +33,30 @@ def test_expected_gradients_on_a_linear_network_are_w_times_x_less_the_drawn_mea
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_integrated_gradients_are_complete(family, draw_images, name):
-    """The map sums to f(x) − f(0), within 1 % of the largest such difference."""
+    """The map sums to f(x) − f(r), within 1 % of the largest such difference, for one class and for
+    the difference of two."""
     network = family(name)
-    x, y = draw_images(5), np.arange(5)
-    maps = explain("integrated_gradients", network, x, y, steps=300)
-    logits = network.model.predict(np.concatenate([x, 0 * x]), verbose=0)
-    difference = logits[np.arange(5), y] - logits[5:][np.arange(5), y]
-    largest = np.abs(difference).max()
-    np.testing.assert_allclose(maps.sum(axis=(1, 2)), difference, rtol=0, atol=0.01 * largest)
-    assert largest > 0.01
+    x, y, other = draw_images(5), np.arange(5), np.arange(1, 6)
+    for reference in ("black", "mean", "blur"):
+        fill = np.broadcast_to(fills(network, x, reference, 1, 0)[:, 0], x.shape)
+        logits = network.model.predict(np.concatenate([x, fill]), verbose=0)
+        change = logits[:5] - logits[5:]
+        differences = change[range(5), y], change[range(5), y] - change[range(5), other]
+        for contrast, difference in zip((None, other), differences, strict=True):
+            maps = explain(
+                f"integrated_gradients:{reference}", network, x, y, contrast=contrast, steps=300
+            )
+            largest = np.abs(difference).max()
+            total = maps.sum(axis=(1, 2))
+            np.testing.assert_allclose(total, difference, rtol=0, atol=0.01 * largest)
+            assert largest > 0.01
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_expected_gradients_are_complete_on_average(family, draw_images, name):
     network = family(name)
     x, y = draw_images(3), np.arange(3)
-    maps = explain("expected_gradients", network, x, y, draws=1000)
+    maps = explain("integrated_gradients:draws", network, x, y, steps=1000)
     own = network.model.predict(x, verbose=0)[np.arange(3), y]
     others = network.model.predict(network.references, verbose=0)[:, y]  # (references, n)
     error = np.abs(maps.sum(axis=(1, 2)) - (own - others.mean(axis=0)))
@@ -101,9 +91,3 @@ def test_smoothgrad_is_the_mean_gradient_of_noisy_images(draw_images):
     expected = 3 * (x**2 + sigma**2) / 255**2
     error = 3 / 255**2 * np.sqrt(4 * x**2 * sigma**2 + 2 * sigma**4) / np.sqrt(draws)
     assert (np.abs(maps - expected) < 4 * error).all()
-
-
-def test_expected_gradients_without_references_are_refused(linear, draw_images):
-    network, _ = linear((5, 4))
-    with pytest.raises(GlassnetsError, match="training images"):
-        explain("expected_gradients", network, draw_images(1, (5, 4)), np.array([0]))

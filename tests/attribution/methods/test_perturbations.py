@@ -1,4 +1,4 @@
-"""Perturbation methods: exact on a linear network, and against exhaustive enumeration."""
+"""Perturbation methods against exhaustive enumeration. Their references: see test_references.py."""
 
 from functools import cache
 from itertools import combinations, product
@@ -8,8 +8,16 @@ import numpy as np
 import pytest
 
 from glassnets.attribution.methods import Explained, explain
-from glassnets.attribution.methods.perturbations import coalitions, grid_of_patches, windows
+from glassnets.attribution.methods.perturbations import (
+    coalitions,
+    enlarged,
+    grid_of_patches,
+    windows,
+)
+from glassnets.attribution.references import fills
 from glassnets.errors import ParameterError
+
+GREY = 20  # of the mean image
 
 
 @pytest.fixture(scope="module")
@@ -21,26 +29,8 @@ def products():
     x = keras.layers.Reshape((6,))(images) / 255
     first = x[:, 0:1] * x[:, 1:2] - 2 * x[:, 2:3] * x[:, 3:4] * x[:, 4:5] + x[:, 5:6]
     second = keras.ops.max(x, axis=1, keepdims=True)
-    return Explained(keras.Model(images, keras.ops.concatenate([first, second], axis=1)))
-
-
-@pytest.mark.parametrize(
-    ("method", "options"),
-    [
-        ("occlusion", {"patch_size": 1, "stride": 1}),
-        ("kernel_shap", {"patch_size": 1}),  # every coalition
-        ("kernel_shap", {"patch_size": 1, "coalitions": 200}),  # some
-    ],
-)
-def test_on_a_linear_network_a_map_is_w_times_x(linear, draw_images, method, options):
-    network, w = linear((3, 3))
-    x, y = draw_images(3, (3, 3)), np.array([2, 0, 1])
-    expected = w[..., y].transpose(2, 0, 1) * x
-    maps = explain(method, network, x, y, **options)
-    np.testing.assert_allclose(maps, expected, rtol=1e-4, atol=1e-5)
-    shifted = explain(method, network, x, y, reference=100.0, **options)
-    expected = w[..., y].transpose(2, 0, 1) * (x - 100)
-    np.testing.assert_allclose(shifted, expected, rtol=1e-4, atol=1e-5)
+    model = keras.Model(images, keras.ops.concatenate([first, second], axis=1))
+    return Explained(model, references=np.full((2, 2, 3), GREY, np.float32))
 
 
 def shapley(value, players):
@@ -61,11 +51,11 @@ def test_kernel_shap_is_the_exhaustive_shapley_value(products, draw_images, targ
 
     @cache
     def value(members):
-        pixels = np.full(6, 20, np.float32)
+        pixels = np.full(6, GREY, np.float32)
         pixels[list(members)] = x.ravel()[list(members)]
         return products.model(pixels.reshape(1, 2, 3)).numpy()[0, target]
 
-    maps = explain("kernel_shap", products, x, np.array([target]), patch_size=1, reference=20.0)
+    maps = explain("kernel_shap:mean", products, x, np.array([target]), patch_size=1)
     np.testing.assert_allclose(maps.ravel(), shapley(value, 6), rtol=1e-4, atol=1e-5)
 
 
@@ -96,15 +86,19 @@ def test_drawn_coalitions_follow_the_kernel():
 def test_kernel_shap_sums_to_the_difference_of_logits(family, draw_images, name):
     network = family(name)
     x, y = draw_images(2), np.array([3, 7])
-    maps = explain("kernel_shap", network, x, y, patch_size=2, coalitions=60, reference=7.0)
-    logits = network.model.predict(np.concatenate([x, 0 * x + 7]), verbose=0)
-    difference = logits[[0, 1], y] - logits[[2, 3], y]
+    fill = fills(network, x, "draws", 3, 5)[0]
+    logits = network.model.predict(np.concatenate([x, fill]), verbose=0)
+    difference = logits[[0, 1], y] - logits[2:, y].mean(axis=0)
+    few = {"patch_size": 2, "coalitions": 60, "draws": 3}
+    maps = explain("kernel_shap:draws", network, x, y, seed=5, **few)
     np.testing.assert_allclose(maps.sum(axis=(1, 2)), difference, rtol=1e-3, atol=1e-4)
 
 
 def test_patches_of_a_side_that_the_size_does_not_divide():
     expected = [[0, 0, 1], [0, 0, 1], [2, 2, 3]]
     np.testing.assert_array_equal(grid_of_patches((3, 3), 2), expected)
+    shifted = [[0, 1, 1], [2, 3, 3], [2, 3, 3]]
+    np.testing.assert_array_equal(grid_of_patches((3, 3), 2, shift=1), shifted)
 
 
 def test_windows_cover_the_image_and_end_with_it():
@@ -121,10 +115,10 @@ def test_occlusion_is_the_mean_drop_over_the_patches_of_a_pixel(products, draw_i
         return products.model(image[np.newaxis]).numpy()[0, 0]
 
     left, right = x[0].copy(), x[0].copy()
-    left[:, :2], right[:, 1:] = 9, 9
+    left[:, :2], right[:, 1:] = GREY, GREY
     drops = logit(x[0]) - logit(left), logit(x[0]) - logit(right)
     expected = [drops[0], np.mean(drops), drops[1]]
-    maps = explain("occlusion", products, x, y, patch_size=2, stride=1, reference=9.0)
+    maps = explain("occlusion:mean", products, x, y, patch_size=2, stride=1)
     np.testing.assert_allclose(maps[0], np.stack([expected, expected]), rtol=1e-4, atol=1e-6)
 
 
@@ -152,6 +146,7 @@ def test_rise_converges_to_its_expectation(products, linear, draw_images):
     masks, chances = np.array(masks), np.array(chances)
     logits = network.model.predict((masks * x).astype(np.float32), verbose=0)[:, 0]
     mean = np.tensordot(chances, masks, 1)
+    logits -= chances @ logits
     expected = np.tensordot(chances * logits, masks, 1) / mean
     np.testing.assert_allclose(mean, 0.3, rtol=1e-5)
     count = 20_000
@@ -163,12 +158,35 @@ def test_rise_converges_to_its_expectation(products, linear, draw_images):
     assert np.ptp(expected) > 20 * error.max()
 
 
-def test_rise_of_a_constant_network_is_flat(linear, draw_images):
+def test_rise_of_a_constant_network_is_zero_and_a_constant_of_the_logit_moves_no_map(
+    linear, draw_images
+):
     network, _ = linear((6, 6))
-    weights = network.model.get_weights()
-    network.model.set_weights([0 * weights[0], 5 + 0 * weights[1]])
-    maps = explain("rise", network, draw_images(1, (6, 6)), np.array([0]), masks=50)
-    np.testing.assert_allclose(maps, 5, rtol=1e-5)
+    kernel, bias = network.model.get_weights()
+    x, y = draw_images(1, (6, 6)), np.array([0])
+    before = explain("rise", network, x, y, masks=50)
+    network.model.set_weights([kernel, bias + 50])
+    np.testing.assert_allclose(explain("rise", network, x, y, masks=50), before, atol=1e-4)
+    assert np.ptp(before) > 0.01
+    network.model.set_weights([0 * kernel, 5 + bias])
+    np.testing.assert_array_equal(explain("rise", network, x, y, masks=50), 0)
+
+
+def test_rise_by_hand(linear, draw_images):
+    """Σ (f_k − f̄) m_k / Σ m_k; each mask has its own draw of the reference draws."""
+    network, w = linear((6, 6), references=draw_images(4, (6, 6), seed=2))
+    x, y = draw_images(2, (6, 6)), np.array([2, 1])
+    rng = np.random.default_rng(3)
+    cells = rng.random((30, 2, 2)) < 0.5
+    masks = enlarged(cells, rng.integers([3, 3], size=(30, 2)), (6, 6)).astype(np.float64)
+    for reference in ("black", "mean", "blur", "draws"):
+        fill = fills(network, x, reference, 30, 3)
+        points = masks * x[:, np.newaxis] + (1 - masks) * fill
+        values = np.einsum("nkij,ijn->nk", points, w[..., y])
+        values -= values.mean(axis=1, keepdims=True)
+        expected = np.einsum("nk,kij->nij", values, masks) / masks.sum(axis=0)
+        maps = explain(f"rise:{reference}", network, x, y, masks=30, grid=2, seed=3)
+        np.testing.assert_allclose(maps, expected, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 """Networks and their maps, to be judged."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from glassnets.attribution.methods import explain
+from glassnets.attribution.methods import METHODS, named, split
 from glassnets.attribution.metrics.metric import Judged
-from glassnets.config.schema import Removal
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -16,26 +17,21 @@ def _tensorflow(tensorflow):
 @pytest.fixture(scope="session")
 def judge():
     """``judge(network, images, targets, maps)``: the `Judged` that a metric takes. maps is a
-    dictionary of arrays, or the names of methods; the mean image is 100 everywhere."""
+    dictionary of arrays, or the names of variants; where the network has no training images it gets
+    two that are 100 everywhere."""
 
     def build(network, images, targets, maps, **others):
         targets = np.asarray(targets, np.int32)
+        if network.references is None:
+            grey = np.full((2, *network.image_shape), 100, np.float32)
+            network = replace(network, references=grey, labels=np.array([0, 1]))
 
-        def attribute(method, images, targets):
-            return explain(method, network, images, targets)
+        def attribute(name, images, targets):
+            return named(name)(network, images, targets)
 
         if not isinstance(maps, dict):
-            maps = {method: attribute(method, images, targets) for method in maps}
-        mean = np.full(images.shape[1:], 100, np.float32)
-        return Judged(
-            network=network,
-            images=images,
-            targets=targets,
-            maps=maps,
-            attribute=attribute,
-            mean_image=mean,
-            removal=Removal(blur=0.25, noise=0.01),
-            **others,
-        )
+            maps = {name: attribute(name, images, targets) for name in maps}
+        variants = {name: named(name) for name in maps if split(name)[0] in METHODS}
+        return Judged(network, images, targets, maps, attribute, variants=variants, **others)
 
     return build

@@ -3,32 +3,41 @@
 import numpy as np
 import pytest
 
+from glassnets.attribution.methods import explain
 from glassnets.attribution.metrics.description import completeness, complexity
+from glassnets.attribution.references import fills
 
 
 @pytest.fixture(scope="module")
 def network_and_images(linear, draw_images):
-    network, w = linear((8, 8))
+    network, w = linear((8, 8), references=draw_images(5, (8, 8), seed=2))
     return network, w, draw_images(3), np.array([2, 0, 1])
 
 
-@pytest.mark.parametrize("reference", [0.0, 40.0])
+@pytest.mark.parametrize("reference", ["black", "mean", "blur", "draws"])
 def test_complete_methods_have_no_error(network_and_images, judge, reference):
     network, w, x, y = network_and_images
-    maps = (x - reference) * np.moveaxis(w[..., y], -1, 0)
-    maps = {"integrated_gradients": maps, "kernel_shap": 2 * maps}
-    scores = completeness(judge(network, x, y, maps, references=dict.fromkeys(maps, reference)))
-    np.testing.assert_allclose(scores["integrated_gradients"]["completeness_error"], 0, atol=1e-3)
-    # The sum is twice what it should be: an error of all that should be.
-    np.testing.assert_allclose(scores["kernel_shap"]["completeness_error"], 1, atol=1e-3)
+    of_ours = [f"integrated_gradients:{reference}", f"kernel_shap:{reference}"]
+    scores = completeness(judge(network, x, y, of_ours))
+    for name in of_ours:
+        np.testing.assert_allclose(scores[name]["completeness_error"], 0, atol=1e-3)
+    # By hand, with the draws that the variant says: as many as steps, or as draws.
+    for name, count in zip(of_ours, (50, 5), strict=True):
+        fill = fills(network, x, reference, count, 0).mean(axis=1)
+        maps = (x - fill) * np.moveaxis(w[..., y], -1, 0)
+        scores = completeness(judge(network, x, y, {name: maps}))
+        np.testing.assert_allclose(scores[name]["completeness_error"], 0, atol=1e-3)
+        # The sum is twice what it should be: an error of all that should be.
+        scores = completeness(judge(network, x, y, {name: 2 * maps}))
+        np.testing.assert_allclose(scores[name]["completeness_error"], 1, atol=1e-3)
 
 
 def test_maps_of_another_reference_show_an_error(network_and_images, judge):
     network, _, x, y = network_and_images
-    references = {"integrated_gradients": 128.0}
-    judged = judge(network, x, y, ["integrated_gradients"], references=references)
-    scores = completeness(judged)
-    assert (scores["integrated_gradients"]["completeness_error"] > 0.05).all()
+    of_black = explain("integrated_gradients:black", network, x, y)
+    for name in ("integrated_gradients:mean", "integrated_gradients:draws"):
+        scores = completeness(judge(network, x, y, {name: of_black}))
+        assert (scores[name]["completeness_error"] > 0.05).all()
 
 
 def test_only_methods_that_are_declared_complete_are_judged(network_and_images, judge):

@@ -11,7 +11,9 @@ from glassnets.attribution.metrics.faithfulness import (
     random_squares,
     random_subsets,
 )
-from glassnets.attribution.metrics.removal import REFERENCES
+from glassnets.attribution.metrics.metric import NETWORK
+from glassnets.attribution.metrics.removal import Filling, without
+from glassnets.attribution.references import REMOVALS
 
 TRUE = "gradient_x_input"
 QUICK = {
@@ -49,7 +51,7 @@ def test_curves_and_areas_solved_by_hand(linear, judge):
     ranking = np.array([[[2, -1, 0.5]]], np.float32)  # 0 first, then 2, then 1
     scores = deletion_insertion(
         judge(network, x, [0], {"m": ranking}),
-        deletion_insertion.options(steps=3, references=("black",)),
+        deletion_insertion.options(steps=3, removals=("black",)),
     )["m"]
     intact, empty = 1 + effect.sum(), 1.0
     deletion = [intact, intact - effect[0], 1 + effect[1], empty]
@@ -72,12 +74,12 @@ def test_the_names_and_shapes_of_all_scores(judged):
     scores = deletion_insertion(judged, options(deletion_insertion))
     assert scores.keys() == judged.maps.keys()
     names = {
-        f"{what}_{quantity}_{reference}"
+        f"{what}_{quantity}_{removal}"
         for what in ("deletion", "insertion", "insertion_minus_deletion")
         for quantity in ("probability", "logit")
-        for reference in REFERENCES
+        for removal in REMOVALS
     }
-    curves = {f"{what}_curve_{b}" for what in ("deletion", "insertion") for b in REFERENCES}
+    curves = {f"{what}_curve_{b}" for what in ("deletion", "insertion") for b in REMOVALS}
     for own in scores.values():
         assert own.keys() == names | curves | {"insertion_minus_deletion"}
         for name, values in own.items():
@@ -86,25 +88,68 @@ def test_the_names_and_shapes_of_all_scores(judged):
             assert np.isfinite(values).all()
 
 
-def test_the_headline_leaves_black_out_where_there_are_others(judged):
-    for references, leading in (
-        (("black", "mean", "blur"), ("mean", "blur")),
-        (("black",), ("black",)),
-        (("mean", "blur", "mean"), ("mean", "blur")),
-    ):
-        given = options(deletion_insertion, references=references)
+def test_the_headline_is_the_mean_over_all_removals(judged):
+    for removals in (("black", "mean", "blur"), ("black",), ("mean", "blur", "mean")):
+        given = options(deletion_insertion, removals=removals)
         own = deletion_insertion(judged, given)[TRUE]
-        of_each = [own[f"insertion_minus_deletion_probability_{b}"] for b in leading]
+        distinct = dict.fromkeys(removals)
+        of_each = [own[f"insertion_minus_deletion_probability_{b}"] for b in distinct]
         np.testing.assert_allclose(own["insertion_minus_deletion"], np.mean(of_each, axis=0))
-        for b in leading:
+        for b in distinct:
             np.testing.assert_allclose(
                 own[f"insertion_minus_deletion_probability_{b}"],
                 own[f"insertion_probability_{b}"] - own[f"deletion_probability_{b}"],
             )
 
 
+def test_by_draws_the_network_answers_for_each_and_the_answers_are_averaged(
+    linear, judge, draw_images
+):
+    """Not the answer to the mean of the draws: a probability is not linear."""
+    network, _ = linear((1, 3), references=draw_images(5, (1, 3), seed=3))
+    x = np.array([[[10, 200, 100]], [[7, 8, 250]]], np.float32)
+    ranking = np.tile(np.array([[2, -1, 0.5]], np.float32), (2, 1, 1))  # pixels 0, 2, 1
+    given = deletion_insertion.options(steps=3, removals=("draws",), draws=4)
+    own = deletion_insertion(judge(network, x, [0, 1], {"m": ranking}), given, 6)["m"]
+    filling = Filling(network, 0.01, 4, 6)
+    removed = np.array([[[0, 0, 0]], [[1, 0, 0]], [[1, 0, 1]], [[1, 1, 1]]], bool)
+    for i, image in enumerate(x):
+        points = without(image, removed, "draws", filling)  # (4, 4, 1, 3)
+        logits = network.outputs(points.reshape(-1, 1, 3)).reshape(4, 4, 3).astype(float)
+        chances = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
+        expected = chances[..., i].mean(axis=0)
+        np.testing.assert_allclose(own["deletion_curve_draws"][i], expected, rtol=1e-5)
+        of_mean = np.exp(mean := network.outputs(points.mean(axis=0))) / np.exp(mean).sum(
+            axis=1, keepdims=True
+        )
+        assert np.abs(of_mean[-1, i] - expected[-1]) > 1e-4
+
+
+@pytest.mark.parametrize("metric", [deletion_insertion, faithfulness_correlation])
+def test_maps_of_other_networks_score_as_if_they_were_its_own(judged, judge, metric):
+    """Means over the networks that give the same answer; NaN where there is none, or no map."""
+    noise = np.random.default_rng(8).normal(size=(2, 3, 8, 8)).astype(np.float32)
+    asked = noise.copy()
+    asked[1, 0] = asked[:, 2] = np.nan
+    given = (judged.network, judged.images, judged.targets)
+    maps = {"m": judged.maps[TRUE]}
+    found = metric(judge(*given, maps, others={"m": asked}), options(metric))
+    alone = metric(judge(*given, maps), options(metric))
+    pad = np.zeros((1, 8, 8), np.float32)
+    each = [
+        metric(judge(*given, {"m": np.concatenate([own, pad])}), options(metric)) for own in noise
+    ]
+    names = {name.removesuffix("_of_others") for name in found["m"] if name.endswith("_of_others")}
+    assert len(names) == (10 if metric is deletion_insertion else 5)
+    for name in names:
+        first, second = (scores["m"][name] for scores in each)
+        expected = [first[0], (first[1] + second[1]) / 2, np.nan, np.nan]
+        np.testing.assert_allclose(found["m"][f"{name}_of_others"], expected, rtol=1e-6)
+        np.testing.assert_array_equal(found["m"][name], alone["m"][name])
+
+
 def test_no_order_scores_above_the_true_one_or_below_its_inverse(judged):
-    given = options(deletion_insertion, references=("black",), steps=64)
+    given = options(deletion_insertion, removals=("black",), steps=64)
     scores = deletion_insertion(judged, given)
     by_map = {name: own["insertion_minus_deletion"] for name, own in scores.items()}
     for name in ("noise", "constant", "gradient"):
@@ -117,7 +162,7 @@ def test_no_order_scores_above_the_true_one_or_below_its_inverse(judged):
 
 def test_curves_end_where_the_other_begins(judged):
     own = deletion_insertion(judged, options(deletion_insertion))["noise"]
-    for b in REFERENCES:
+    for b in REMOVALS:
         deletion, insertion = (own[f"{way}_curve_{b}"] for way in ("deletion", "insertion"))
         np.testing.assert_array_equal(deletion[:, [0, -1]], insertion[:, [-1, 0]])
         np.testing.assert_allclose(deletion[:, 0], own["deletion_curve_black"][:, 0], rtol=1e-5)
@@ -135,7 +180,7 @@ def test_equal_pixels_go_row_by_row(judged, draw_images, judge):
 
 def test_more_steps_than_pixels_change_nothing_but_the_points(judged):
     of_64, of_640 = (
-        deletion_insertion(judged, options(deletion_insertion, steps=s, references=("mean",)))
+        deletion_insertion(judged, options(deletion_insertion, steps=s, removals=("mean",)))
         for s in (64, 640)
     )
     name = "deletion_logit_mean"
@@ -146,11 +191,9 @@ def test_more_steps_than_pixels_change_nothing_but_the_points(judged):
 
 
 def test_the_true_map_has_correlation_1_and_its_inverse_minus_1(judged):
-    given = options(faithfulness_correlation, reference="black")
-    scores = {
-        name: own["faithfulness_correlation"]
-        for name, own in faithfulness_correlation(judged, given).items()
-    }
+    given = options(faithfulness_correlation, removals=("black",))
+    found = faithfulness_correlation(judged, given)
+    scores = {name: found[name]["faithfulness_correlation"] for name in judged.maps}
     np.testing.assert_allclose(scores[TRUE], 1, atol=1e-4)
     np.testing.assert_allclose(scores["longer"], 1, atol=1e-4)
     np.testing.assert_allclose(scores["inverted"], -1, atol=1e-4)
@@ -165,10 +208,28 @@ def test_the_correlation_equals_numpys(judged):
     outputs = judged.network.outputs(np.concatenate([judged.images[:1], kept]).astype(np.float32))
     drops = outputs[0, 0] - outputs[1:, 0]
     sums = [judged.maps["noise"][0][subset].sum() for subset in subsets]
-    score = faithfulness_correlation(judged, options(faithfulness_correlation), 7)["noise"]
-    assert score["faithfulness_correlation"][0] == pytest.approx(
-        np.corrcoef(sums, drops)[0, 1], abs=1e-5
-    )
+    own = faithfulness_correlation(judged, options(faithfulness_correlation), 7)["noise"]
+    correlation = np.corrcoef(sums, drops)[0, 1]
+    for removal in ("mean", "draws"):  # every draw is the mean image
+        score = own[f"faithfulness_correlation_{removal}"][0]
+        assert score == pytest.approx(correlation, abs=1e-5)
+    each = [own[f"faithfulness_correlation_{removal}"] for removal in REMOVALS]
+    np.testing.assert_allclose(own["faithfulness_correlation"], np.mean(each, axis=0))
+    assert np.ptp(each) > 0.01
+
+
+def test_the_drops_of_the_network_give_the_correlation_of_any_map(judged):
+    found = faithfulness_correlation(judged, options(faithfulness_correlation), 7)
+    weights = random_subsets((8, 8), 50, 0.15, 7).reshape(50, 64).astype(float)
+    for removal in REMOVALS:
+        drops = found[NETWORK][f"drops_{removal}"]
+        np.testing.assert_allclose(drops.mean(axis=1), 0, atol=1e-9)
+        np.testing.assert_allclose(drops.std(axis=1), 1)
+        for name in ("noise", TRUE, "gradient"):
+            sums = judged.maps[name].reshape(4, 64) @ weights.T
+            expected = [np.corrcoef(own, drop)[0, 1] for own, drop in zip(sums, drops, strict=True)]
+            score = found[name][f"faithfulness_correlation_{removal}"]
+            np.testing.assert_allclose(score, expected, atol=1e-6)
 
 
 def test_a_constant_network_correlates_with_nothing(linear, judge):
@@ -194,7 +255,7 @@ def test_subsets_have_their_size_and_every_pixel_its_chance(fraction, size):
 
 
 def test_the_true_map_has_no_infidelity_and_its_inverse_that_of_a_zero_map(judged):
-    given = options(infidelity, reference="black")
+    given = options(infidelity, removal="black")
     scores = {name: f["infidelity"] for name, f in infidelity(judged, given).items()}
     squares = random_squares((8, 8), 50, 0.5, 0)
     drops = np.stack([(squares * true).sum(axis=(1, 2)) for true in judged.maps[TRUE]])
@@ -247,7 +308,7 @@ def test_scores_depend_neither_on_the_other_images_nor_on_the_other_methods(
     fewer = {m: maps[m][order] for m in ("gradient", "one")}
     judged = judge(family("cnn", batch_size=7), x[order], y[order], fewer)
     alone = metric(judged, options(metric), 5)
-    assert alone.keys() == fewer.keys()
+    assert alone.keys() - {NETWORK} == fewer.keys()
     for method, own in alone.items():
         for name, values in own.items():
             np.testing.assert_allclose(values, together[method][name][order], atol=1e-4, rtol=1e-3)
@@ -268,11 +329,11 @@ def test_the_same_call_gives_the_same_bytes_and_another_seed_others(judged, metr
     ("metric", "values"),
     [
         (deletion_insertion, {"steps": 1}),
-        (deletion_insertion, {"references": ()}),
-        (deletion_insertion, {"references": ("white",)}),
+        (deletion_insertion, {"removals": ()}),
+        (deletion_insertion, {"removals": ("white",)}),
         (faithfulness_correlation, {"fraction": 1.0}),
         (faithfulness_correlation, {"subsets": 2}),
-        (infidelity, {"reference": "white"}),
+        (infidelity, {"removal": "white"}),
         (infidelity, {"max_side": 0.0}),
     ],
 )

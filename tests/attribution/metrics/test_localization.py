@@ -3,10 +3,17 @@
 import numpy as np
 import pytest
 
-from glassnets.attribution.metrics.localization import intervention, localization
+from glassnets.attribution.metrics.localization import (
+    average_precision,
+    intervention,
+    localization,
+    pointing_game,
+    relevance_rank,
+)
 
 EVIDENCE = np.array([[True, True, False], [False, False, False]])
 SCORES = ("relevance_mass", "relevance_rank", "pointing_game")
+ALL = {*SCORES, "average_precision"}
 
 
 @pytest.fixture
@@ -18,7 +25,7 @@ def scores(linear, judge):
         image = np.ones((1, 2, 3), np.float32)
         maps = {"m": np.array([values], np.float32)}
         result = localization(judge(network, image, [0], maps, evidence=evidence[np.newaxis]))["m"]
-        assert result.keys() == set(SCORES)
+        assert result.keys() == ALL
         assert all(result[name].dtype == np.float64 for name in SCORES)
         return [result[name].item() for name in SCORES]
 
@@ -66,20 +73,16 @@ def test_the_evidence_itself_scores_1_and_its_inverse_0(scores):
             assert scores(1.0 - EVIDENCE, EVIDENCE)[1] == 0
 
 
-def test_equal_pixels_favour_no_place(linear, judge, draw_images):
+def test_equal_pixels_favour_no_place():
     """A map of few levels scores what the average order of its equals scores."""
-    network, _ = linear((4, 4))
     rng = np.random.default_rng(0)
-    levels = rng.integers(0, 3, (1, 4, 4)).astype(np.float32)
-    evidence = rng.random((1, 4, 4)) < 0.4
+    levels, evidence = rng.integers(0, 3, (1, 16)).astype(float), rng.random((1, 16)) < 0.4
 
     def score(maps):
-        x = np.ones((len(maps), 4, 4), np.float32)
-        given = np.repeat(evidence, len(maps), axis=0)
-        result = localization(judge(network, x, [0] * len(maps), {"m": maps}, evidence=given))["m"]
-        return result["relevance_rank"].mean(), result["pointing_game"].mean()
+        known = np.repeat(evidence, len(maps), axis=0)
+        return [f(maps, known).mean() for f in (relevance_rank, pointing_game)]
 
-    broken = levels + rng.uniform(0, 1e-3, (20000, 4, 4)).astype(np.float32)
+    broken = levels + rng.uniform(0, 1e-3, (20000, 16))
     assert score(levels) == pytest.approx(score(broken), abs=0.02)
 
 
@@ -95,6 +98,51 @@ def test_images_without_evidence_have_no_score_and_change_no_other(linear, judge
     for name, values in localization(few)["m"].items():
         np.testing.assert_array_equal(np.isnan(result[name]), [False, True, False])
         np.testing.assert_array_equal(values, result[name][order])
+
+
+def test_average_precision_by_hand_and_as_scikit_learn_has_it():
+    from sklearn.metrics import average_precision_score
+
+    evidence = np.array([[True, False, True, False]])
+    # The highest is right (precision 1 of 1), the third too (2 of 3): each half of the evidence.
+    by_hand = average_precision(np.array([[4.0, 3, 2, 1]]), evidence)
+    assert by_hand == pytest.approx([(1 + 2 / 3) / 2])
+    assert average_precision(np.full((1, 4), 7.0), evidence) == pytest.approx([0.5])  # its share
+    rng = np.random.default_rng(0)
+    maps, known = rng.normal(size=(20, 36)).round(1), rng.random((20, 36)) < 0.2
+    expected = [average_precision_score(row, own) for own, row in zip(maps, known, strict=True)]
+    np.testing.assert_allclose(average_precision(maps, known), expected)
+    assert average_precision(maps[:1], np.zeros((1, 36), bool)) == [0]
+
+
+def test_a_constant_and_a_scale_move_average_precision_not_and_relevance_mass_do(
+    linear, judge, draw_images
+):
+    network, _ = linear((4, 4))
+    rng = np.random.default_rng(1)
+    own, x = rng.normal(size=(3, 4, 4)).astype(np.float32), draw_images(3, (4, 4))
+    maps = {"own": own, "shifted": own + 16, "longer": 1000 * own, "turned": -own}
+    evidence = rng.random((3, 4, 4)) < 0.3
+    result = localization(judge(network, x, [0, 1, 2], maps, evidence=evidence))
+    precision = {name: scores["average_precision"] for name, scores in result.items()}
+    np.testing.assert_allclose(precision["shifted"], precision["own"])
+    np.testing.assert_allclose(precision["longer"], precision["own"])
+    assert (precision["turned"] != precision["own"]).all()
+    mass = {name: scores["relevance_mass"] for name, scores in result.items()}
+    assert (np.abs(mass["shifted"] - mass["own"]) > 0.01).any()
+
+
+def test_the_mass_on_the_suppressor_counts_both_signs(linear, judge):
+    network, _ = linear((2, 3))
+    maps = {"m": np.array([[[3, -1, 2], [0, 0, -2]]], np.float32)}
+    evidence = np.array([[[True, False, False], [False] * 3]])
+    suppressor = np.array([[[False, True, False], [False, False, True]]])
+    x = np.ones((1, 2, 3), np.float32)
+    given = {"evidence": evidence, "suppressor": suppressor}
+    scores = localization(judge(network, x, [0], maps, **given))["m"]
+    assert scores["mass_on_suppressor"] == pytest.approx([3 / 8])
+    given["evidence"] = np.zeros_like(evidence)
+    assert np.isnan(localization(judge(network, x, [0], maps, **given))["m"]["mass_on_suppressor"])
 
 
 def test_without_known_evidence_there_are_no_scores(linear, judge, draw_images):

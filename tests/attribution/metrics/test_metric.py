@@ -6,22 +6,23 @@ import pytest
 from glassnets.attribution.metrics import (
     METRICS,
     Metric,
+    classes,
     description,
     faithfulness,
     localization,
     randomization,
     robustness,
 )
-from glassnets.attribution.metrics.metric import in_first
+from glassnets.attribution.metrics.metric import NETWORK, in_first
 from glassnets.attribution.scores import SCORES
 
-MODULES = (description, faithfulness, localization, randomization, robustness)
+MODULES = (classes, description, faithfulness, localization, randomization, robustness)
 
 
 def test_every_metric_of_the_modules_is_known_by_its_name():
     members = {name: m for module in MODULES for name, m in vars(module).items()}
     assert {name: m for name, m in members.items() if isinstance(m, Metric)} == METRICS
-    assert len(METRICS) == 9
+    assert len(METRICS) == 10
 
 
 def test_a_metric_has_default_options_and_a_docstring():
@@ -35,18 +36,24 @@ def test_scores_are_of_every_image_and_no_two_metrics_share_a_name(linear, judge
     x = draw_images(3, (5, 5))
     memorised = [w.reshape(25, 3)[::-1], np.zeros(3, np.float32)]
     judged = judge(
-        network, x, [0, 1, 2], ["gradient", "kernel_shap"], evidence=x > 50, memorised=memorised
+        network,
+        x,
+        [0, 1, 2],
+        ["gradient", "kernel_shap"],
+        evidence=x > 50,
+        suppressor=x < 20,
+        memorised=memorised,
     )
     names = []
     for metric in METRICS.values():
         scores = metric(judged)
-        assert scores.keys() <= judged.maps.keys()
+        assert scores.keys() <= {*judged.maps, NETWORK}
         names += {name for own in scores.values() for name in own}
         for values in (values for own in scores.values() for values in own.values()):
             assert values.dtype == np.float64
             assert len(values) == 3
     assert len(names) == len(set(names))
-    assert set(SCORES) <= set(names)
+    assert set(SCORES) - {"own_minus_others"} <= set(names)  # a difference of two of them
 
 
 def test_other_weights_are_restored_also_after_an_error(linear, judge, draw_images):

@@ -377,7 +377,7 @@ def test_maps_of_the_network_that_memorised(linear, judge, draw_images):
         network,
         draw_images(3),
         [0, 1, 2],
-        ["gradient", "image_itself"],
+        ["gradient", "difference:black"],
         memorised=[other, np.zeros(3, np.float32)],
     )
     scores = label_randomization(judged, LabelRandomization(images=2))
@@ -389,5 +389,5 @@ def test_maps_of_the_network_that_memorised(linear, judge, draw_images):
         assert signed[target] == pytest.approx(spearmanr(own, new).statistic)
         assert unsigned[target] == pytest.approx(spearmanr(abs(own), abs(new)).statistic)
     assert np.isnan(signed[2])
-    assert scores["image_itself"]["label_randomization_signed"].tolist()[:2] == [1, 1]
+    assert scores["difference:black"]["label_randomization_signed"].tolist()[:2] == [1, 1]
     np.testing.assert_array_equal(network.model.get_weights()[0], w.reshape(64, 3))
