@@ -256,7 +256,8 @@ def test_methods_and_metrics_are_in_the_manifests_of_what_computes_them(ours):
         code = manifest["code"]
         methods = any(name.startswith("glassnets.attribution.methods.") for name in code)
         metrics = any(name.startswith("glassnets.attribution.metrics.") for name in code)
-        assert (methods, metrics) == (path.stem in ("attribute", "judge"), path.stem == "judge")
+        attributing, judging = ("attribute", "judge", "compare"), ("judge", "compare")
+        assert (methods, metrics) == (path.stem in attributing, path.stem in judging)
 
 
 def test_what_only_listens_is_in_no_manifest(ours, source):
@@ -307,7 +308,7 @@ READS = {
     "memorise": CELL | {"memorise"},
     "attribute": CELL | {"attribution"},
     "judge": CELL | {"attribution"},
-    "verdict": {"verdict", "seeds", "evaluation"},
+    "verdict": {"verdict", "seeds", "evaluation", "attribution"},
 }
 
 
@@ -347,7 +348,8 @@ def test_a_manifest_has_every_parameter_that_its_stage_reads(parameters, ours, d
     of_cell = {**whole, "shape": image_shape}
     network = {name: of_cell[name] for name in CELL} | {"network": cell["network"]}
     attribution = whole["attribution"]
-    methods = {name: attribution[name] for name in ("methods", "random_state")}
+    methods = {name: attribution[name] for name in ("methods", "random_state", "references")}
+    methods["blur"] = attribution["removal"]["blur"]
     source = {"source": own("fetch")["source"]} if dataset == "planted" else {}
     assert {stage: own(stage) for stage in READS} == {
         "fetch": {name: whole[name] for name in READS["fetch"]} | source,
@@ -358,7 +360,8 @@ def test_a_manifest_has_every_parameter_that_its_stage_reads(parameters, ours, d
         "memorise": network | {"memorise": whole["memorise"]},
         "attribute": network | methods,
         "judge": network | attribution,
-        "verdict": {name: whole[name] for name in READS["verdict"]},
+        "verdict": {name: whole[name] for name in READS["verdict"] - {"attribution"}}
+        | {"references": attribution["references"]},
     }
 
 
@@ -473,8 +476,10 @@ WHAT_RERUNS = """
 | an option of a method | attribute@digits-attention, attribute@digits-cnn, \
 attribute@digits-feedforward, attribute@digits-lstm, judge@digits-attention, judge@digits-cnn, \
 judge@digits-feedforward, judge@digits-lstm, compare@digits |
-| a metric's file | judge |
-| a method's file | attribute, judge |
+| the references | attribute, judge, verdict, compare |
+| the width of the blur that is a reference | attribute, judge, compare |
+| a metric's file | judge, compare |
+| a method's file | attribute, judge, compare |
 | a family's file | train of cnn, evaluate of cnn, memorise of cnn, attribute of cnn, judge of cnn |
 | the training loop | train, memorise |
 | the version of TensorFlow | train, evaluate, memorise, attribute, judge, compare |
@@ -520,6 +525,10 @@ OF_PARAMETERS = {
     "an option of a method": lambda p: p["digits"]["attribution"]["methods"]["rise"].update(
         masks=101
     ),
+    "the references": lambda p: p["defaults"]["attribution"].update(references=["black", "mean"]),
+    "the width of the blur that is a reference": lambda p: p["defaults"]["attribution"][
+        "removal"
+    ].update(blur=0.3),
 }
 OF_REQUIREMENTS = {
     "the version of TensorFlow": in_requirements("tensorflow-cpu"),
