@@ -48,7 +48,13 @@ def error(ran, code):
 def write_leaderboard(family, *rows):
     path = artefacts.results("digits", family) / "leaderboard.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(["method,control,passes,marks,rank", *rows]), encoding="utf-8")
+    head = "method,control,verdict,share,unstable,reasons,rank"
+    path.write_text("\n".join([head, *rows]), encoding="utf-8")
+
+
+def explained(out):
+    """The families and methods that the output names, in their order."""
+    return re.findall(r"^ {0,2}([\w:]+)(?: \(seed|: )", out, re.MULTILINE)
 
 
 def test_one_picture_one_network_one_method(run):
@@ -58,24 +64,37 @@ def test_one_picture_one_network_one_method(run):
     assert lines[0] == "read as dark on light: inverted"
     assert lines[1].startswith("the ink fitted into 8×8 pixels")
     assert lines[2].startswith("cnn (seed 0) predicts ")
-    assert lines[3] == "  integrated_gradients: passes, rank 1 of 2"
+    assert lines[3] == (
+        "  integrated_gradients:mean: holds, and under 80 % of the choices, rank 2 of 3"
+    )
     assert lines[4] == "    infidelity ↓: 0.10 (0.05 to 0.20)"
     assert lines[-1] == "wrote one-explained.png"
     with Image.open("one-explained.png") as figure:
         assert figure.format == "PNG"
 
 
-def test_by_default_each_family_is_explained_by_its_best_method(run):
-    write_leaderboard("cnn", "rise,False,False,x,1", "occlusion,False,True,,3")
-    write_leaderboard("lstm", "gradient,False,False,x,2", "rise,False,False,x,1")  # none passes
-    write_leaderboard("attention", "edges,True,False,,")
+def test_by_default_each_family_is_explained_by_its_best_supported_variant(run):
+    failed, undecided, held = (
+        "fails,0,False,x",
+        "undecided,0.2,True,undecided: x",
+        "holds,0.8,False,",
+    )
+    write_leaderboard(
+        "cnn",
+        f"rise:blur,False,{failed},1",
+        f"gradient,False,{undecided},2",
+        f"occlusion:blur,False,{held},4",
+        f"occlusion:mean,False,{held},3",
+    )
+    write_leaderboard("lstm", f"gradient,False,{failed},1", f"rise:mean,False,{undecided},2")
+    write_leaderboard("attention", "edges,True,,,False,,")
     code, out, err = run(*DIGITS, "--family", "all")
     assert (code, err) == (0, "")
-    assert re.findall(r"^ {0,2}(\w+)(?: \(seed|: )", out, re.MULTILINE) == [
-        *("attention", "integrated_gradients"),  # a leaderboard of controls alone
-        *("cnn", "occlusion"),
-        *("feedforward", "integrated_gradients"),  # no leaderboard
-        *("lstm", "rise"),
+    assert explained(out) == [
+        *("attention", "integrated_gradients:black"),  # a leaderboard of controls alone
+        *("cnn", "occlusion:mean"),
+        *("feedforward", "integrated_gradients:black"),  # no leaderboard
+        *("lstm", "rise:mean"),
     ]
 
 
@@ -86,7 +105,63 @@ def test_several_networks_and_methods(run):
     assert re.findall(r"^(.+) predicts", out, re.MULTILINE) == ["lstm (seed 0)", "cnn (seed 0)"]
     assert out.count("edges: a control") == 2
     assert "gradient: no verdict yet: `dvc repro verdict@digits-lstm`" in out
-    assert "gradient: does not pass: not better than edges" in out
+    assert "gradient: undecided: above edges (some 300 images would tell)" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variants"),
+    [
+        # The verdict on black fails, though it ranks first.
+        (["--method", "integrated_gradients"], ["integrated_gradients:mean"]),
+        (["--method", "integrated_gradients:black"], ["integrated_gradients:black"]),
+        (["--method", "occlusion"], ["occlusion:black"]),  # the leaderboard has none
+        (["--reference", "black"], ["integrated_gradients:black"]),  # the best with this one
+        (["--reference", "blur"], ["integrated_gradients:blur"]),  # no leaderboard has one
+        (
+            ["--reference", "blur", "--method", "occlusion:mean", "--method", "rise"],
+            ["occlusion:mean", "rise:blur"],
+        ),
+        (
+            ["--reference", "blur", "--method", "gradient", "--method", "rise"],
+            ["gradient", "rise:blur"],
+        ),
+        (
+            ["--method", "integrated_gradients", "--method", "integrated_gradients:mean"],
+            ["integrated_gradients:mean"],
+        ),
+    ],
+)
+def test_which_variants_are_meant(run, arguments, variants):
+    code, out, err = run(*DIGITS, *arguments)
+    assert (code, err) == (0, "")
+    assert explained(out) == ["cnn", *variants]
+
+
+def test_each_family_has_its_own_best_reference(run):
+    write_leaderboard("lstm", "occlusion:blur,False,holds,1,False,,1")
+    write_leaderboard("cnn", "occlusion:mean,False,holds,1,False,,1")
+    arguments = ["--family", "cnn", "--family", "lstm", "--method", "occlusion"]
+    assert explained(run(*DIGITS, *arguments)[1]) == [
+        *("cnn", "occlusion:mean", "lstm", "occlusion:blur")
+    ]
+
+
+def test_all_methods_with_a_reference_are_those_that_take_it_and_the_others(untrained_project):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(untrained_project)
+        names = explain._variants("digits", "cnn", list(METHODS), "draws", leave_out=True)
+    assert [name.partition(":")[0] for name in names] == list(METHODS)
+    of_draws = {name.partition(":")[0] for name in names if name.endswith(":draws")}
+    assert of_draws == {n for n, method in METHODS.items() if "draws" in method.references}
+    assert "difference:black" in names  # which cannot take draws
+
+
+def test_the_reference_changes_the_map(run):
+    for name, arguments in (("a", []), ("b", []), ("c", ["--reference", "blur"])):
+        assert run(*DIGITS, "--method", "occlusion", *arguments, "--output", f"{name}.png")[0] == 0
+    a, b, c = (Path(f"{name}.png").read_bytes() for name in "abc")
+    assert a == b
+    assert a != c
 
 
 @pytest.mark.exhaustive
@@ -94,8 +169,7 @@ def test_all_of_both(run):
     """Every method runs by every family it is defined for, with the options of params.yaml."""
     code, out, err = run(*DIGITS, "--family", "all", "--method", "all")
     assert code == 0
-    explained = {line.split(":")[0].strip() for line in out.splitlines() if line.startswith("  ")}
-    assert set(METHODS) <= explained
+    assert set(METHODS) <= {name.partition(":")[0] for name in explained(out)}
     assert sorted(line.split(":")[0] for line in err.splitlines()) == [
         f"not defined for {name}, left out" for name in ("attention", "cnn", "feedforward", "lstm")
     ]
@@ -111,7 +185,7 @@ def test_the_options_are_those_of_params_yaml(run, monkeypatch):
     Path("params.yaml").write_text(text, encoding="utf-8")
     assert run(*DIGITS)[0] == 0
     [(options, seed)] = given
-    assert (options.steps, seed) == (3, 0)
+    assert (options.steps, options.reference, seed) == (3, "mean", 0)
 
 
 def test_the_requested_class_is_explained(run):
@@ -119,6 +193,25 @@ def test_the_requested_class_is_explained(run):
     other = (predicted + 1) % 10
     assert f"; explained: {other}" in run(*DIGITS, "--target", other)[1]
     assert "; explained" not in run(*DIGITS, "--target", predicted)[1]
+
+
+def test_the_predicted_class_is_contrasted_with_another(run):
+    predicted = int(run(*DIGITS)[1].split("predicts ")[1][0])
+    other = (predicted + 1) % 10
+    code, out, err = run(*DIGITS, "--contrast", other, "--output", "contrast.png")
+    assert (code, err) == (0, "")
+    assert f"; explained: why {predicted} and not {other}\n" in out
+    assert Path("contrast.png").read_bytes() != Path("one-explained.png").read_bytes()
+    out = run(*DIGITS, "--target", other, "--contrast", predicted)[1]
+    assert f"; explained: why {other} and not {predicted}\n" in out
+
+
+def test_a_contrast_with_the_predicted_class_is_refused(run):
+    predicted = int(run(*DIGITS)[1].split("predicts ")[1][0])
+    Path("one-explained.png").unlink()
+    assert error(run(*DIGITS, "--contrast", predicted), 2) == (
+        f"--contrast: expected another class than cnn predicts, got {predicted}: give a --target"
+    )
 
 
 def test_the_flag_of_inversion(run):
@@ -145,6 +238,15 @@ WRONG = {
     "family": (*DIGITS, "--family", "transformer"),
     "method": (*DIGITS, "--method", "lime"),
     "no method": (*DIGITS, "--method", ""),
+    "method's reference": (*DIGITS, "--method", "rise:grey"),
+    "reference of a method without": (*DIGITS, "--method", "gradient:mean"),
+    "reference": (*DIGITS, "--reference", "grey"),
+    "no reference": (*DIGITS, "--reference", ""),
+    "reference for no method": (*DIGITS, "--reference", "mean", "--method", "gradient"),
+    "reference that a control lacks": (*DIGITS, "--reference", "draws", "--method", "difference"),
+    "contrast": (*DIGITS, "--contrast", "10"),
+    "negative contrast": (*DIGITS, "--contrast", "-1"),
+    "contrast with itself": (*DIGITS, "--target", "3", "--contrast", "3"),
     "seed": (*DIGITS, "--seed", "7"),
     "target": (*DIGITS, "--target", "10"),
     "negative target": (*DIGITS, "--target", "-1"),
@@ -186,7 +288,15 @@ def test_other_weights_are_refused(run):
 
 
 @pytest.mark.parametrize("method", [[], ["--method", "gradient"]])
-@pytest.mark.parametrize("row", ["what,is,this,row,1", "gradient,False,,x,1", ""])
+@pytest.mark.parametrize(
+    "row",
+    [
+        "what,is,this,row,or,that,1",
+        "gradient,False,,0.5,False,x,1",
+        "gradient,False,passes,1,False,,1",
+        "",
+    ],
+)
 def test_a_broken_leaderboard_is_refused(run, row, method):
     write_leaderboard("cnn", row)
     assert "dvc repro verdict@digits-cnn" in error(run(*DIGITS, *method), 1)
@@ -206,7 +316,7 @@ def test_a_method_without_what_it_needs(run):
 
 def test_training_images_are_read_only_where_a_method_needs_them(run):
     shutil.rmtree("data")
-    assert "train.npz" in error(run(*DIGITS, "--method", "expected_gradients"), 1)
+    assert "train.npz" in error(run(*DIGITS, "--method", "occlusion:draws"), 1)
     assert run(*DIGITS, "--method", "gradient")[0] == 0
 
 

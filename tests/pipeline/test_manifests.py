@@ -257,9 +257,9 @@ def test_methods_and_metrics_are_in_the_manifests_of_what_computes_them(ours):
         code = manifest["code"]
         methods = any(name.startswith("glassnets.attribution.methods.") for name in code)
         metrics = any(name.startswith("glassnets.attribution.metrics.") for name in code)
-        explaining = ("attribute", "judge", "additive", "shortcut")
-        judging = ("judge", "shortcut")
-        assert (methods, metrics) == (path.stem in explaining, path.stem in judging)
+        attributing = ("attribute", "judge", "additive", "shortcut", "compare")
+        judging = ("judge", "shortcut", "compare")
+        assert (methods, metrics) == (path.stem in attributing, path.stem in judging)
 
 
 def test_what_only_listens_is_in_no_manifest(ours, source):
@@ -310,7 +310,7 @@ READS = {
     "memorise": CELL | {"memorise"},
     "attribute": CELL | {"attribution"},
     "judge": CELL | {"attribution"},
-    "verdict": {"verdict", "seeds", "evaluation"},
+    "verdict": {"verdict", "seeds", "evaluation", "attribution"},
     "additive": CELL | {"additive", "attribution", "evaluation"},
     "shortcut": CELL | {"shortcut", "attribution", "evaluation"},
 }
@@ -352,7 +352,8 @@ def test_a_manifest_has_every_parameter_that_its_stage_reads(parameters, ours, d
     of_cell = {**whole, "shape": image_shape}
     network = {name: of_cell[name] for name in CELL} | {"network": cell["network"]}
     attribution = whole["attribution"]
-    methods = {name: attribution[name] for name in ("methods", "random_state")}
+    explaining = ("methods", "random_state", "references", "removal")
+    methods = {name: attribution[name] for name in explaining}
     source = {"source": own("fetch")["source"]} if dataset == "planted" else {}
     stages = READS if whole["shortcut"] else READS.keys() - {"shortcut"}
     some = {name: of_cell[name] for name in CELL | {"evaluation"}} | methods
@@ -365,7 +366,8 @@ def test_a_manifest_has_every_parameter_that_its_stage_reads(parameters, ours, d
         "memorise": network | {"memorise": whole["memorise"]},
         "attribute": network | methods,
         "judge": network | attribution,
-        "verdict": {name: whole[name] for name in READS["verdict"]},
+        "verdict": {name: whole[name] for name in READS["verdict"] - {"attribution"}}
+        | {"references": attribution["references"]},
         "additive": some | {"additive": whole["additive"]},
         "shortcut": some
         | {"shortcut": whole["shortcut"], "network": cell["network"], "training": cell["training"]},
@@ -486,8 +488,10 @@ WHAT_RERUNS = """
 | an option of a method | attribute@digits-attention, attribute@digits-cnn, \
 attribute@digits-feedforward, attribute@digits-lstm, judge@digits-attention, judge@digits-cnn, \
 judge@digits-feedforward, judge@digits-lstm, additive@digits, compare@digits |
-| a metric's file | judge, shortcut |
-| a method's file | attribute, judge, additive, shortcut |
+| the references | attribute, judge, verdict, additive, shortcut, compare |
+| the width of the blur that is a reference | attribute, judge, additive, shortcut, compare |
+| a metric's file | judge, shortcut, compare |
+| a method's file | attribute, judge, additive, shortcut, compare |
 | a family's file | train of cnn, evaluate of cnn, memorise of cnn, attribute of cnn, \
 judge of cnn, shortcut of cnn |
 | the training loop | train, memorise, additive, shortcut |
@@ -537,6 +541,10 @@ OF_PARAMETERS = {
     "an option of a method": lambda p: p["digits"]["attribution"]["methods"]["rise"].update(
         masks=101
     ),
+    "the references": lambda p: p["defaults"]["attribution"].update(references=["black", "mean"]),
+    "the width of the blur that is a reference": lambda p: p["defaults"]["attribution"][
+        "removal"
+    ].update(blur=0.3),
 }
 OF_REQUIREMENTS = {
     "the version of TensorFlow": in_requirements("tensorflow-cpu"),

@@ -20,20 +20,32 @@ def evaluation():
 
 @pytest.fixture(scope="session")
 def leaderboard():
-    """``leaderboard(occlusion=0.4, rise=(0.3, "not above edges"))``: methods with their insertion −
-    deletion ± 0.05, and the marks of those that have any; then two controls."""
+    """``leaderboard({"occlusion:mean": 0.4}, rise=(0.3, "not above edges"))``: variants with their
+    insertion − deletion ± 0.05, and why the verdict on them does not hold, if it does not: it is
+    undecided where the first reason says so, else it fails. Then two controls."""
 
-    def build(localized=False, **methods):
+    def build(variants=None, localized=False, **methods):
         rows = []
-        for method, value in {**methods, "edges": 0.1, "random_map": -0.05}.items():
-            value, marks = value if isinstance(value, tuple) else (value, "")
+        each = {**(variants or {}), **methods, "edges": 0.1, "random_map": -0.05}
+        for method, value in each.items():
+            value, reasons = value if isinstance(value, tuple) else (value, "")
             control = method in ("edges", "random_map")
-            passes = not control and marks in ("", "shape survives randomization")
-            row = {"method": method, "control": control, "passes": passes, "marks": marks}
+            undecided = reasons.startswith("undecided")
+            verdict = (
+                "" if control else "undecided" if undecided else "fails" if reasons else "holds"
+            )
+            row = {
+                "method": method,
+                "control": control,
+                "verdict": verdict,
+                "share": {"holds": 0.8, "undecided": 0.2, "fails": 0.0}.get(verdict, np.nan),
+                "unstable": False,
+                "reasons": reasons,
+            }
             scores = [name for name, score in SCORES.items() if not score.needs_evidence]
             means = {score: value / (1 + place) for place, score in enumerate(scores)}
             if localized:
-                means["relevance_mass"] = value
+                means["average_precision"] = value
             for score, mean in means.items():
                 row |= {
                     score: mean,
@@ -43,8 +55,28 @@ def leaderboard():
             rows.append(row)
         table = pd.DataFrame(rows)
         values = table["insertion_minus_deletion"].mask(table["control"])
-        table.insert(4, "rank", values.rank(ascending=False, method="min").astype("Int64"))
+        table.insert(6, "rank", values.rank(ascending=False, method="min").astype("Int64"))
         return table.sort_values(["control", "rank"], ignore_index=True)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def verdicts_of():
+    """``verdicts_of(leaderboard, believe_first=["rise"])``: the content of verdicts.json."""
+
+    def build(leaderboard, **changes):
+        values = leaderboard.loc[~leaderboard["control"], "verdict"]
+        counts = {value: int((values == value).sum()) for value in ("holds", "undecided", "fails")}
+        held = leaderboard.loc[leaderboard["verdict"] == "holds", "method"].tolist()
+        return {
+            "methods": len(values),
+            **counts,
+            "first_by_removal": {"black": held, "noisy_linear": held[:1]},
+            "believe_first": held[:1],
+            "detectable": {"above controls": 0.0506, "class sensitivity": 0.0849},
+            "kendall_tau": {"removals": 0.8123, "seeds": 0.7, "metrics": 0.9},
+        } | changes
 
     return build
 

@@ -1,6 +1,7 @@
 """Pictures of attributions."""
 
 import re
+from dataclasses import replace
 
 import matplotlib
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from glassnets.report import attributions as pictures
 from glassnets.report import drawing
 
+UNDECIDED = "undecided: above edges (some 300 images would tell)"
 METHODS = ("rise", "occlusion", "edges", "random_map")
 
 
@@ -60,22 +62,28 @@ def test_colours_are_symmetric_about_white(arrays, board):
     assert limits[1:4] == [(-1, 1)] * 3
 
 
-def test_only_methods_that_pass_have_no_red_frame(arrays, leaderboard):
-    board = leaderboard(rise=(0.6, "not above edges"), occlusion=0.4)
-    red, grey = drawing.WARNING, "#bbbbbb"
-    assert frames(gallery(arrays, board)) == [grey, red, grey, red] * 6  # image, rise, …, edges
+def test_frames_have_the_colour_of_the_verdict(arrays, leaderboard):
+    red, brown, none = drawing.WARNING, drawing.CAUTION, "#bbbbbb"
+    failed = leaderboard(rise=(0.6, "not above edges"), occlusion=0.4)
+    assert frames(gallery(arrays, failed)) == [none, red, none, red] * 6  # image, rise, …, edges
+    undecided = leaderboard(rise=(0.6, UNDECIDED), occlusion=0.4)
+    assert frames(gallery(arrays, undecided)) == [none, brown, none, red] * 6
 
 
 def test_wrong_predictions_and_failing_methods_are_named_in_red(arrays, board, leaderboard):
-    def is_red(figure):
+    def texts_in(colour, figure):
         (axes,) = figure.axes
-        return [text.get_text() for text in axes.texts if text.get_color() == drawing.WARNING]
+        return [text.get_text() for text in axes.texts if text.get_color() == colour]
 
-    assert is_red(gallery(arrays, board)) == []
+    assert texts_in(drawing.WARNING, gallery(arrays, board)) == []
+    assert texts_in(drawing.CAUTION, gallery(arrays, board)) == []
     failed = leaderboard(rise=(0.6, "fails label randomization; not above edges"))
-    assert is_red(gallery(arrays, failed)) == ["✗ fails label randomization …"]
+    assert texts_in(drawing.WARNING, gallery(arrays, failed)) == ["✗ fails label randomization …"]
+    undecided = gallery(arrays, leaderboard(rise=(0.6, UNDECIDED)))
+    assert texts_in(drawing.WARNING, undecided) == []
+    assert texts_in(drawing.CAUTION, undecided) == ["? above edges"]
     arrays["predictions"][0] = [0, 1, 2, 3, 4, 9]
-    assert is_red(gallery(arrays, board)) == ["5, not 9"]
+    assert texts_in(drawing.WARNING, gallery(arrays, board)) == ["5, not 9"]
 
 
 def test_the_evidence_is_outlined_pixel_by_pixel(arrays, board):
@@ -94,7 +102,7 @@ def test_the_evidence_is_outlined_pixel_by_pixel(arrays, board):
 
 @pytest.fixture
 def families(attributions, leaderboard, results):
-    """In cnn, occlusion is the best that passes; in lstm none passes. They disagree on the last
+    """In cnn, the verdict on occlusion alone holds; in lstm none does. They disagree on the last
     image."""
     boards = {
         "cnn": leaderboard(rise=(0.9, "not above edges"), occlusion=0.5),
@@ -127,12 +135,22 @@ def test_the_families_picture_has_each_ones_best_method_and_marks_failing_ones(f
         "occlusion",
         "rise",
     ]
-    assert "✗ not above edges" in texts(figure)  # in lstm none passes
+    assert "✗ not above edges" in texts(figure)  # in lstm none holds
     grey, red = "#bbbbbb", drawing.WARNING
     assert frames(figure) == [grey] * 3 + [grey] * 3 + [red] * 3  # images, cnn, lstm
     assert "predicted 9" in texts(figure)
     alone = pictures.families({"cnn": families["cnn"]}, each=1)
     assert drawing.WARNING not in frames(alone)
+
+
+def test_the_families_picture_prefers_what_holds_then_what_is_undecided(families, leaderboard):
+    board = leaderboard(rise=(0.9, "not above edges"), occlusion=(0.5, UNDECIDED))
+    families["lstm"] = replace(families["lstm"], leaderboard=board)
+    figure = pictures.families(families, each=1)
+    assert [text for text in texts(figure) if text in ("occlusion", "rise")] == ["occlusion"] * 2
+    assert "? above edges" in texts(figure)
+    grey, brown = "#bbbbbb", drawing.CAUTION
+    assert frames(figure) == [grey] * 3 + [grey] * 3 + [brown] * 3  # images, cnn, lstm
 
 
 def test_the_families_picture_is_of_the_first_seed(families):

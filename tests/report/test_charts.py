@@ -60,14 +60,17 @@ def test_confusions_are_the_wrong_predictions():
     ]
 
 
-@pytest.mark.parametrize("score", ["insertion_minus_deletion", "relevance_mass"])
-def test_a_leaderboard_tells_methods_that_pass_from_others(leaderboard, score):
-    board = leaderboard(localized=True, occlusion=0.4, rise=(0.3, "not above edges"))
+@pytest.mark.parametrize("score", ["insertion_minus_deletion", "average_precision"])
+def test_a_leaderboard_tells_verdicts_and_controls_apart(leaderboard, score):
+    board = leaderboard(
+        localized=True, occlusion=0.4, rise=(0.3, "not above edges"), x=(0.2, "undecided")
+    )
     board.loc[board["method"] == "random_map", score] = np.nan
     data = rows(charts.leaderboard(board, score))
     assert data.set_index("method")["kind"].to_dict() == {
-        "occlusion": "passes",
-        "rise": "does not pass",
+        "occlusion": "holds",
+        "rise": "fails",
+        "x": "undecided",
         "edges": "control",
     }
 

@@ -13,38 +13,43 @@ from glassnets.report.leaderboards import Verdict
 
 VERDICTS = {
     "gradient": Verdict(
-        "passes, rank 1 of 3",
-        doubtful=False,
+        "holds, and under 80 % of the choices, rank 1 of 3",
+        value="holds",
         scores=(
             ("insertion − deletion ↑", "0.50 (0.40 to 0.60)"),
             ("infidelity ↓", "0.03 (0.01 to 0.05)"),
         ),
     ),
-    "occlusion": Verdict(
-        "does not pass: fails label randomization; not above edges",
-        doubtful=True,
+    "occlusion:mean": Verdict(
+        "fails: fails label randomization; not above edges",
+        value="fails",
         scores=(
             ("insertion − deletion ↑", "0.30 (0.20 to 0.40)"),
             ("infidelity ↓", "2.00 (1 to 3)"),
         ),
     ),
-    "rise": Verdict("does not pass", doubtful=True),
-    "smoothgrad": Verdict("no verdict yet: `dvc repro` gives it", doubtful=False),
+    "rise:blur": Verdict("undecided: above edges (some 300 images would tell)", value="undecided"),
+    "edges": Verdict("a control: it does not depend on the network", value="control"),
+    "smoothgrad": Verdict("no verdict yet: `dvc repro` gives it", value=""),
 }
 
 
-def explanation(target=3, methods=("gradient", "occlusion"), p=None):
+OTHER_QUESTION = "They judge attributions of the predicted class, not of another question."
+
+
+def explanation(target=3, methods=("gradient", "occlusion:mean"), p=None, contrast=None):
     p = np.array([0.05, 0, 0.15, 0.8]) if p is None else np.array(p)
     map_ = np.linspace(-1, 2, 64, dtype=np.float32).reshape(8, 8)
-    return Explanation("cnn", 1, p, target, {name: (map_, VERDICTS[name]) for name in methods})
+    maps = {name: (map_, VERDICTS[name]) for name in methods}
+    return Explanation("cnn", 1, p, target, contrast, maps)
 
 
 def test_the_words():
     assert explained.text([explanation()], 0.95) == (
         "cnn (seed 1) predicts 3 (80.0 %), then 2 (15.0 %), 0 (5.0 %)\n"
-        "  gradient: passes, rank 1 of 3\n"
+        "  gradient: holds, and under 80 % of the choices, rank 1 of 3\n"
         "    insertion − deletion ↑: 0.50 (0.40 to 0.60); infidelity ↓: 0.03 (0.01 to 0.05)\n"
-        "  occlusion: does not pass: fails label randomization; not above edges\n"
+        "  occlusion:mean: fails: fails label randomization; not above edges\n"
         "    insertion − deletion ↑: 0.30 (0.20 to 0.40); infidelity ↓: 2.00 (1 to 3)\n"
         "Scores are means over the dataset's sample, with 95 % intervals; they judge the method, "
         "not this picture.\n"
@@ -64,7 +69,16 @@ def test_another_class_than_the_predicted_one_is_named():
     assert text.startswith(
         "cnn (seed 1) predicts 3 (80.0 %), then 2 (15.0 %), 0 (5.0 %); explained: 0\n"
     )
-    assert text.endswith("They judge attributions of the predicted class, not of another.")
+    assert text.endswith(OTHER_QUESTION)
+    assert OTHER_QUESTION not in explained.text([explanation(target=3)], 0.95)
+
+
+def test_a_contrast_is_named():
+    text = explained.text([explanation(contrast=2)], 0.95)
+    assert text.startswith(
+        "cnn (seed 1) predicts 3 (80.0 %), then 2 (15.0 %), 0 (5.0 %); explained: why 3 and not 2\n"
+    )
+    assert text.endswith(OTHER_QUESTION)
 
 
 def test_no_probability_is_rounded_to_certainty():
@@ -87,32 +101,33 @@ def test_the_same_input_gives_the_same_bytes():
     assert figure(explanation()) == figure(explanation())
 
 
-def test_what_does_not_pass_is_red(has_colour):
-    assert has_colour(figure(explanation(methods=["occlusion"])), drawing.WARNING)
-    assert not has_colour(figure(explanation(methods=["gradient"])), drawing.WARNING)
-
-
-def test_maps_of_methods_that_do_not_pass_are_framed_in_red(monkeypatch):
+def test_frames_and_names_have_the_colour_of_the_verdict(monkeypatch):
     monkeypatch.setattr(drawing, "png", lambda drawn, software: drawn)
-    drawn = figure(explanation(methods=["gradient", "occlusion", "smoothgrad", "rise"]))
+    drawn = figure(explanation(methods=VERDICTS))
     _, _, *maps = drawn.axes  # after the input and the probabilities
     edges = [to_hex(axes.spines["left"].get_edgecolor()) for axes in maps]
-    assert [edge == drawing.WARNING for edge in edges] == [False, True, False, True]
+    red, brown, none = drawing.WARNING, drawing.CAUTION, "#bbbbbb"
+    assert edges == [none, red, brown, red, none]
+    titles = {text.get_text(): to_hex(text.get_color()) for text in drawn.texts}
+    assert titles["gradient"] == titles["smoothgrad"] == "#000000"
+    assert titles["occlusion, mean"] == titles["edges"] == red
+    assert titles["rise, blur"] == brown
+    [reason] = [text for text in titles if text.startswith("undecided: above edges")]
+    assert titles[reason] == brown
 
 
 def test_below_a_map_stands_its_scale(monkeypatch):
     monkeypatch.setattr(drawing, "png", lambda drawn, software: drawn)
     signed = np.linspace(-1, 2, 64, dtype=np.float32).reshape(8, 8)
-    maps = {"gradient": signed, "rise": signed - 3.5, "occlusion": signed * 0}
-    drawn = figure(
-        Explanation("cnn", 0, np.array([1.0, 0]), 0, {m: (v, VERDICTS[m]) for m, v in maps.items()})
-    )
+    maps = {"gradient": signed, "rise:blur": signed - 3.5, "occlusion:mean": signed * 0}
+    attributions = {method: (map_, VERDICTS[method]) for method, map_ in maps.items()}
+    drawn = figure(Explanation("cnn", 0, np.array([1.0, 0]), 0, None, attributions))
     scales = [axes.get_xlabel() for axes in drawn.axes[2:]]
     assert scales == ["± 2", "white −4.5, red −1.5", "± 1"]
 
 
 def test_a_figure_of_many_methods_and_families_grows_downwards():
-    three = explanation(methods=["gradient", "rise", "occlusion"])
+    three = explanation(methods=["gradient", "rise:blur", "occlusion:mean"])
     one, two, four = (
         size(figure(three)),
         size(figure(three, three)),
@@ -127,5 +142,5 @@ def test_a_figure_of_many_methods_and_families_grows_downwards():
 @pytest.mark.parametrize("value", [0, 255])
 def test_flat_images_and_maps_are_drawn_without_a_warning(value):
     maps = {"gradient": (np.zeros((8, 8), np.float32), VERDICTS["gradient"])}
-    flat = Explanation("cnn", 0, np.array([1.0, 0]), 0, maps)
+    flat = Explanation("cnn", 0, np.array([1.0, 0]), 0, None, maps)
     assert figure(flat, image=np.full((8, 8), value, np.uint8))

@@ -9,6 +9,8 @@ from PIL import Image
 
 from glassnets.report import explorer
 
+UNDECIDED = "undecided: above edges (some 300 images would tell)"
+
 
 def picture(uri):
     head, data = uri.split(",")
@@ -19,14 +21,14 @@ def picture(uri):
 @pytest.fixture
 def made(attributions, leaderboard, results):
     families = {
-        "cnn": attributions(0, "occlusion", "grad_cam", evidence=True),
+        "cnn": attributions(0, "occlusion", "grad_cam", "rise", evidence=True),
         "lstm": attributions(1, "occlusion", evidence=True),
     }
     families["lstm"]["predictions"] = np.tile([0, 9, 2, 3, 4, 5], (3, 1))
     families["cnn"]["predictions"] = np.tile([0, 1, 2, 3, 4, 7], (3, 1))
     families["lstm"]["predictions"][:, 5] = 7
     boards = {
-        "cnn": leaderboard(occlusion=0.4, grad_cam=(0.3, "not above edges")),
+        "cnn": leaderboard(occlusion=0.4, grad_cam=(0.3, "not above edges"), rise=(0.2, UNDECIDED)),
         "lstm": leaderboard(occlusion=0.2),
     }
     cells = {
@@ -84,7 +86,13 @@ def test_the_evidence_is_outlined(made):
 def test_verdicts_and_scores_are_the_leaderboards(made):
     _, data = made
     cnn = data["families"]["cnn"]
+    assert {method: each["value"] for method, each in cnn.items()} == {
+        "occlusion": "holds",
+        "grad_cam": "fails",
+        "rise": "undecided",
+    }
     assert cnn["grad_cam"]["doubtful"]
+    assert cnn["rise"]["doubtful"]
     assert "not above edges" in cnn["grad_cam"]["verdict"]
     assert not cnn["occlusion"]["doubtful"]
     assert cnn["occlusion"]["scores"][0] == ("insertion − deletion ↑", "0.40 (0.35 to 0.45)")
@@ -93,4 +101,46 @@ def test_verdicts_and_scores_are_the_leaderboards(made):
 
 def test_methods_come_best_first(made):
     _, data = made
-    assert [method for method, _ in data["methods"]][:2] == ["occlusion", "grad_cam"]
+    assert data["methods"] == ["occlusion", "grad_cam", "rise", "edges", "random_map"]
+
+
+@pytest.fixture
+def large(attributions, leaderboard, results):
+    """Two families with a sample of 90 images, of which the first seed of one predicts those of
+    the rows 50 to 69 wrongly, of the other the last row; other seeds predict all wrongly."""
+    families = {}
+    for seed, family in enumerate(("cnn", "lstm")):
+        arrays = attributions(seed, "rise", evidence=True)
+        for name, array in arrays.items():
+            axis = 1 if name in ("predictions", "rise") else 0
+            arrays[name] = array if name == "seeds" else np.concatenate([array] * 15, axis)
+        arrays["index"] = np.arange(90)[::-1]
+        arrays["images"] = np.arange(90 * 20, dtype=np.uint16).reshape(90, 5, 4).astype(np.uint8)
+        arrays["predictions"][1:] += 1
+        families[family] = arrays
+    families["cnn"]["predictions"][0, 50:70] += 1
+    families["lstm"]["predictions"][0, 89] += 1
+    board = leaderboard(rise=0.4)
+    return families, {f: results(attributions=a, leaderboard=board) for f, a in families.items()}
+
+
+def test_of_a_large_sample_wrong_predictions_come_first_then_the_sample(large):
+    families, cells = large
+    data = explorer.explorer(cells)
+    rows = [*range(19), *range(50, 70), 89]
+    assert [image["index"] for image in data["sample"]] == [89 - row for row in rows]
+    kinds = [image["kind"] for image in data["sample"]]
+    assert kinds == ["all are right"] * 19 + ["families disagree"] * 21
+    pixels = picture(data["images"]).reshape(40, 5, 4, 4)
+    np.testing.assert_array_equal(pixels[..., 0], families["cnn"]["images"][rows])
+    assert picture(data["evidence"]).shape[0] == 40 * 5 * 4
+    for family, arrays in families.items():
+        expected = explorer.heat(arrays["rise"][0][rows])
+        assert data["families"][family]["rise"]["maps"] == expected
+
+
+def test_of_very_many_wrong_predictions_the_first_are_displayed(large):
+    families, cells = large
+    families["lstm"]["predictions"][0] += 1
+    indices = [image["index"] for image in explorer.explorer(cells)["sample"]]
+    assert indices == [89 - row for row in range(40)]

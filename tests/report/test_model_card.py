@@ -50,14 +50,16 @@ def predictions(*wrong):
 
 
 @pytest.fixture
-def cnn(results, leaderboard):
+def cnn(results, leaderboard, verdicts_of):
+    board = leaderboard({"occlusion:mean": 0.4}, rise=(0.3, "not above edges"))
     summary = {"mean": 0.9123, "sd": 0.0021, "ci_low": 0.9001, "ci_high": 0.9301, "by_seed": []}
     return results(
         metrics={"accuracy": summary, "parameters": summary | {"mean": 1234.0}},
         predictions=predictions([3, 5], [5, 7], [5, 7]),
         confusion_matrix=CONFUSIONS,
         classes=CLASSES,
-        leaderboard=leaderboard(occlusion=0.4, rise=(0.3, "not above edges")),
+        leaderboard=board,
+        verdicts=verdicts_of(board),
     )
 
 
@@ -82,9 +84,9 @@ def test_it_states_the_results(card):
         "| accuracy |",
         "0.9001 to 0.9301",
         "3 networks together: 30. Most often 0 predicted as 1 (30).",
-        "cnn: 1 of 2 methods passes, occlusion: insertion − deletion 0.40 (0.35 to 0.45).",
-        "- Pass: occlusion.",
-        "- Do not pass: rise (not above edges).",
+        "cnn: of 2 variants 1 holds, 0 undecided, 1 fails; believe occlusion:mean first, under",
+        "- The verdict holds: occlusion:mean.",
+        "- rise: not above edges.",
         "- Rebuild: make run",
         "- `learning_rate`: 0.003",
         "- `muon`: none",
@@ -142,10 +144,13 @@ def test_without_failures_none_is_displayed(card):
     assert model_card.failures_figure(model_card.failures(none, TEST))
 
 
-def test_where_no_method_passes_the_card_says_so(card, leaderboard):
-    text = card(leaderboard=leaderboard(rise=(0.3, "not above edges")))
-    assert "- Pass: none." in text
-    assert "cnn: none of 1 method passes; rise ranks first (not above edges)." in text
+def test_where_no_verdict_holds_the_card_says_so(card, leaderboard, verdicts_of):
+    board = leaderboard(rise=(0.3, "not above edges"))
+    text = card(leaderboard=board, verdicts=verdicts_of(board))
+    assert "- The verdict holds: of none." in text
+    assert (
+        "cnn: no verdict of 1 variant holds; the best supported is rise (not above edges)." in text
+    )
 
 
 @pytest.mark.parametrize("dataset", registry.names(registry.SOURCES))

@@ -4,29 +4,68 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from glassnets.attribution.references import REMOVALS
 from glassnets.report import agreement, verdicts
 from glassnets.report.results import Setting
 
 SETTING = Setting("digits", "Random split", {}, 0, 6, (0, 1, 2), 0.95)
-SUMMARY = {"kendall_tau": {"references": 0.8123, "seeds": 0.7, "metrics": 0.9}}
+FAILED = "not above edges; fails label randomization"
+UNDECIDED = "undecided: above edges (some 300 images would tell)"
+NOTHING = pd.DataFrame()
+
+
+def by_removal(board):
+    """Of every variant the mean by black, 0.1 more by mean, and 0.2 more by blur."""
+    rows = [
+        {
+            "variant": row["method"],
+            "removal": removal,
+            "mean": row["insertion_minus_deletion"] + more,
+        }
+        for row in board.to_dict("records")
+        for removal, more in (("black", 0), ("mean", 0.1), ("blur", 0.2))
+    ]
+    return pd.DataFrame(rows)
+
+
+def table(columns, *rows):
+    return pd.DataFrame(rows, columns=columns.split())
+
+
+SHARES = table(
+    "removal factor share ci_low ci_high",
+    ("all", "method", 0.1699, 0.1152, 0.2392),
+    ("all", "reference × removal", 0.36, 0.306, 0.397),
+    ("black", "method", 0.99, 0.98, 1),
+)
+EFFECTS = table(
+    "factor level effect ci_low ci_high",
+    ("method", "rise", -0.0051, -0.0323, 0.0216),
+    ("method", "occlusion", 0.0974, 0.0798, 0.1161),
+    ("reference", "black", -0.5, -0.6, -0.4),
+    ("reference", "mean", 0.5, 0.4, 0.6),
+)
 
 
 @pytest.fixture
-def cells(attributions, leaderboard, results):
-    """Three families: in a two methods pass, in b one, in c none."""
-    failed = "not above edges; fails label randomization"
+def cells(attributions, leaderboard, results, verdicts_of):
+    """Three families: in a two verdicts hold, in b one, in c none."""
     boards = {
-        "a": leaderboard(rise=0.52, occlusion=0.5, rollout=(0.6, failed)),
-        "b": leaderboard(rise=0.8, occlusion=(0.5, failed)),
-        "c": leaderboard(rise=(0.3, failed), occlusion=(0.5, "not above edges")),
+        "a": leaderboard({"rise:mean": 0.52}, occlusion=0.5, rollout=(0.6, FAILED)),
+        "b": leaderboard({"rise:mean": 0.8}, occlusion=(0.5, UNDECIDED)),
+        "c": leaderboard({"rise:mean": (0.3, FAILED)}, occlusion=(0.2, UNDECIDED)),
     }
     return {
         family: results(
             attributions=attributions(seed, *board.loc[~board["control"], "method"]),
             leaderboard=board,
-            verdicts=SUMMARY,
+            by_removal=by_removal(board),
+            shares=SHARES,
+            effects=EFFECTS,
+            verdicts=verdicts_of(board),
         )
         for seed, (family, board) in enumerate(boards.items())
     }
@@ -37,33 +76,152 @@ def agreed(cells, evaluation):
     return agreement.agreement(cells, evaluation)
 
 
-def page(cells, agreed):
-    return verdicts.page(cells, agreed, SETTING, "attributions.png")
+def page(cells, agreed, between=NOTHING):
+    return verdicts.page(cells, agreed, between, SETTING, "attributions.png")
 
 
-def test_each_family_has_a_conclusion(cells, leaderboard):
+def changed(results, **changes):
+    """Results with other entries of verdicts.json."""
+    return replace(results, verdicts=results.verdicts | changes)
+
+
+def rows_of(text, first_heading, after=""):
+    """The cells of the first table after this text whose first column has this heading."""
+    lines = iter(text[text.index(after) :].splitlines())
+    rows = [next(line for line in lines if line.startswith(f"| {first_heading}"))]
+    for line in lines:
+        if not line.startswith("|"):
+            break
+        rows.append(line)
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+# What the page concludes
+
+
+def test_each_family_has_a_conclusion(cells):
     assert verdicts.conclusions(cells) == [
-        "a: 2 of 3 methods pass, rise is the best: insertion − deletion 0.52 (0.47 to 0.57); the "
-        "interval of occlusion overlaps it.",
-        "b: 1 of 2 methods passes, rise: insertion − deletion 0.80 (0.75 to 0.85).",
-        "c: none of 2 methods passes; occlusion ranks first (not above edges).",
+        "a: of 3 variants 2 hold, 0 undecided, 1 fails; believe rise:mean first, under every "
+        "removal that is not its reference.",
+        "b: of 2 variants 1 holds, 1 undecided, 0 fail; believe rise:mean first, under every "
+        "removal that is not its reference.",
+        "c: no verdict of 2 variants holds; the best supported is occlusion "
+        "(undecided: above edges (some 300 images would tell)).",
     ]
-    assert verdicts.conclusion("d", leaderboard(rise=0.8, occlusion=0.5)) == (
-        "d: 2 of 2 methods pass, rise is the best: insertion − deletion 0.80 (0.75 to 0.85); no "
-        "other passing method's interval overlaps it."
+    depends = changed(cells["a"], believe_first=[])
+    assert verdicts.conclusion("d", depends) == (
+        "d: of 3 variants 2 hold, 0 undecided, 1 fails; which to believe first depends on the "
+        "removal."
     )
+
+
+def test_which_to_believe_stands_by_what_is_asked(cells):
+    first = {"black": ["x", "y"], "mean": []}
+    cells["a"] = changed(cells["a"], first_by_removal=first, believe_first=["x", "y"])
+    cells["b"] = changed(
+        cells["b"], first_by_removal={"black": ["z"], "noisy_linear": ["z"]}, believe_first=[]
+    )
+    decided = verdicts.decisions({family: cells[family] for family in "ab"})
+    assert decided.to_numpy().tolist() == [
+        ["what is present, on a black background", "black", "x, y", "z"],
+        ["what differs from the mean image", "mean", "none", "none"],
+        ["what the surrounding pixels do not tell already", "noisy_linear", "none", "z"],
+        ["any of these", "all", "x, y", "none"],
+    ]
+    assert decided.columns.tolist() == ["if you ask", "removal", "a", "b"]
+
+
+def test_the_page_has_the_table_of_decisions(cells, agreed):
+    rows = rows_of(page(cells, agreed), "if you ask")
+    assert rows[0] == ["if you ask", "removal", "a", "b", "c"]
+    assert rows[2] == [
+        *("what is present, on a black background", "black"),
+        *("rise:mean, occlusion", "rise:mean", "none"),
+    ]
+    assert rows[-1] == ["any of these", "all", "rise:mean", "rise:mean", "none"]
+
+
+def test_a_score_by_the_variants_own_reference_stands_in_brackets(cells, agreed):
+    rows = rows_of(page(cells, agreed), "method", after="## a\n")
+    assert rows[0][:6] == ["method", "verdict", "share", "black", "mean", "blur"]
+    by_method = {row[0]: row[1:6] for row in rows[2:]}
+    assert by_method == {
+        "rollout": ["✗ fails", "0 %", "0.60", "0.70", "0.80"],
+        "rise:mean": ["✓ holds", "80 %", "0.52", "(0.62)", "0.72"],
+        "occlusion": ["✓ holds", "80 %", "0.50", "0.60", "0.70"],
+        "edges": ["control", "–", "0.10", "0.20", "0.30"],
+        "random_map": ["control", "–", "−0.05", "0.05", "0.15"],
+    }
+
+
+def test_shares_of_the_whole_table_stand_by_family(cells, agreed):
+    cells["b"] = replace(cells["b"], shares=SHARES.assign(share=0.5))
+    cells["c"] = replace(cells["c"], shares=NOTHING)
+    shares = verdicts.shares(cells)
+    assert shares.to_numpy().tolist() == [
+        ["method", "17 (12 to 24) %", "50 (12 to 24) %", "–"],
+        ["reference × removal", "36 (31 to 40) %", "50 (31 to 40) %", "–"],
+    ]
+    assert rows_of(page(cells, agreed), "factor")[2:] == shares.to_numpy().tolist()
+
+
+def test_effects_stand_in_a_line_the_highest_first(cells, agreed):
+    text = page(cells, agreed)
+    assert (
+        "Effect of the method, at equal reference: occlusion 0.10 (0.08 to 0.12), "
+        "rise −0.01 (−0.03 to 0.02).\n"
+    ) in text
+    assert (
+        "Effect of the reference, at equal method, by removals that are none of the references: "
+        "mean 0.50 (0.40 to 0.60), black −0.50 (−0.60 to −0.40).\n"
+    ) in text
+
+
+def test_without_several_references_no_factor_is_reported(cells, agreed):
+    bare = {f: replace(each, shares=NOTHING, effects=NOTHING) for f, each in cells.items()}
+    text = page(bare, agreed)
+    assert "What the scores depend on" not in text
+    assert "Effect of" not in text
+    assert "![The best supported" in text
+
+
+def test_the_least_difference_from_other_families_stands_by_variant(cells, agreed):
+    between = table(
+        "method family other difference p_holm",
+        ("rise:mean", "b", "a", 0.2, 0.01),
+        ("rise:mean", "b", "c", -0.1, 0.9),
+        ("rise:mean", "a", "b", 0.3, 0.01),
+        ("rise:mean", "a", "c", 0.4, 0.049),
+        ("occlusion", "a", "b", 0.1, 0.05),
+    )
+    text = page(cells, agreed, between)
+    head, _, *rows = rows_of(text, "method", after="## About this family's network, or about")
+    assert [head, *rows] == [
+        ["method", "a", "b"],
+        ["rise:mean", "0.30, 2 of 2", "−0.10, 1 of 2"],
+        ["occlusion", "0.10, 0 of 1", "–"],
+    ]
+    assert "About this family" not in page(cells, agreed)
+
+
+def test_what_could_have_been_seen_is_stated(cells, agreed):
+    seen = "a difference of 0.05 (above controls), 0.08 (class sensitivity).\n"
+    assert seen in page(cells, agreed)
+
+
+# The rest of the page
 
 
 def test_the_method_by_which_families_are_compared_is_named(cells, agreed):
     text = page(cells, agreed)
-    assert "By rise, which every family has and which passes in a, b:" in text
-    assert "whose attributions by rise are\nleast similar" in text
+    assert "By rise:mean, which every family has and whose verdict holds in a, b:" in text
+    assert "whose attributions by rise:mean are\nleast similar" in text
 
 
-def test_a_shared_method_that_passes_nowhere_is_named_so(cells, agreed):
-    nowhere = replace(agreed, shared=agreed.shared._replace(passes=[]))
+def test_a_shared_method_whose_verdict_holds_nowhere_is_named_so(cells, agreed):
+    nowhere = replace(agreed, shared=agreed.shared._replace(holds=[]))
     text = page(cells, nowhere)
-    assert "which passes in no family, but no shared method does better" in text
+    assert "whose verdict holds in no family, but no shared one does better" in text
 
 
 def test_the_page_has_its_setting_its_figure_and_its_verdicts(cells, agreed):
@@ -74,8 +232,9 @@ def test_the_page_has_its_setting_its_figure_and_its_verdicts(cells, agreed):
         "](attributions.png)",
         "Intervals are 95 %",
         "## What cannot be concluded",
-        "0.81 between references, 0.70 between seeds, 0.90 between metrics.\n",
+        "0.81 between removals, 0.70 between seeds, 0.90 between metrics.\n",
         "- ✗ rollout: not above edges; fails label randomization",
+        "- ? occlusion: undecided: above edges (some 300 images would tell)",
     ):
         assert part in text, part
     for conclusion in verdicts.conclusions(cells):
@@ -87,9 +246,10 @@ def test_every_heading_of_every_table_is_explained(cells, agreed):
     lines = text.splitlines()
     heads = [lines[i - 1] for i, line in enumerate(lines) if line.startswith("|:")]
     headings = {heading.strip() for head in heads for heading in head.strip("|").split("|")}
-    families_and_names = {"a", "b", "c", "", "method", "label", "prediction"}
+    names = {"a", "b", "c", "", "method", "label", "prediction", "if you ask", "removal", "factor"}
+    on_the_page = {"verdict", "share"}
     between = ("ρ ", "top 10 % ")
-    for heading in headings - families_and_names:
+    for heading in headings - names - on_the_page - set(REMOVALS):
         for part in between:
             heading = heading.removeprefix(part)
         assert f"**{heading}**" in explained, heading
@@ -104,7 +264,7 @@ def test_every_row_of_a_table_has_its_columns(cells, agreed):
 
 
 def test_blocks_of_the_page_are_parted_by_one_empty_line(cells, agreed):
-    cells["b"] = replace(cells["b"], verdicts=intervened([0]))
+    cells["b"] = changed(cells["b"], **intervened([0]))
     text = page(cells, agreed)
     assert "\n\n\n" not in text
     lines = text.splitlines()
@@ -117,32 +277,31 @@ def test_blocks_of_the_page_are_parted_by_one_empty_line(cells, agreed):
 
 
 def test_an_order_that_is_not_firm_is_stated_to_be_so(cells, agreed):
-    loose = {"kendall_tau": {"references": 0.4, "seeds": None, "metrics": -0.25}}
-    cells["a"] = replace(cells["a"], verdicts=loose)
+    loose = {"removals": 0.4, "seeds": None, "metrics": -0.25}
+    cells["a"] = changed(cells["a"], kendall_tau=loose)
     text = page(cells, agreed)
-    assert "0.40 between references, undefined between seeds, −0.25 between metrics" in text
-    assert text.count("It changes with the references and the metrics: rely on ✓ and ✗") == 1
+    assert "0.40 between removals, undefined between seeds, −0.25 between metrics" in text
+    assert text.count("It changes with the removals and the metrics: rely on ✓ and ✗") == 1
 
 
 def intervened(withheld):
     share = {"mean": 0.987, "ci_low": 0.98, "ci_high": 0.99}
-    return SUMMARY | {
-        "intervention": {"cue_changed": share, "rest_changed": share, "withheld_seeds": withheld}
-    }
+    shares = {"cue_changed": share, "rest_changed": share}
+    return {"intervention": shares | {"withheld_seeds": withheld}}
 
 
 def test_of_planted_data_the_intervention_is_reported(cells, agreed, leaderboard):
-    board = leaderboard(localized=True, rise=0.8, occlusion=0.16)
-    cells["b"] = replace(cells["b"], verdicts=intervened([]), leaderboard=board)
+    board = leaderboard({"rise:mean": 0.8, "occlusion": 0.16}, localized=True)
+    cells["b"] = replace(changed(cells["b"], **intervened([])), leaderboard=board)
     text = page(cells, agreed)
     assert "the prediction followed\nthe cue in 98.7 (98.0 to 99.0) %" in text
-    assert "above every control's, the intervals apart: rise." in text
+    assert "above every control's, the intervals apart: rise:mean." in text
     assert "Withheld" not in text
-    assert "**relevance mass ↑**" in text
+    assert "**average precision ↑**" in text
 
 
 def test_withheld_localisation_is_reported_with_its_reason(cells, agreed):
-    cells["b"] = replace(cells["b"], verdicts=intervened([0, 2]))
+    cells["b"] = changed(cells["b"], **intervened([0, 2]))
     text = page(cells, agreed)
     assert "**Withheld**: the localisation scores of seeds 0, 2, because that is too" in text
     assert "intervals apart: " not in text

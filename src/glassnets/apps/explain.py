@@ -4,7 +4,7 @@ verdicts on the methods that say why. Exit code 2: a usage error; 1: a failure w
 import io
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import numpy as np
 import typer
@@ -13,6 +13,7 @@ from tqdm import tqdm
 from glassnets import config, runtime
 from glassnets.apps import picture
 from glassnets.attribution.methods import METHODS, split, variants
+from glassnets.config.schema import Reference
 from glassnets.errors import ParameterError, in_one_line
 from glassnets.pipeline import artefacts, trained
 from glassnets.pipeline.trained import Trained
@@ -65,6 +66,11 @@ def command(
     leave_out = ALL in (*(family or ()), *(method or ()))
     families = _known("--family", family or ["cnn"], (*data.families, ALL))
     methods = _known("--method", method or [], (*METHODS, *variants(data.attribution), ALL))
+    _known("--reference", [] if reference is None else [reference], get_args(Reference))
+    if reference and methods and not any(METHODS[split(m)[0]].references for m in methods):
+        raise ParameterError(
+            f"--reference: expected a method that takes one, got {', '.join(methods)}"
+        )
     for option, given in (("--target", target), ("--contrast", contrast)):
         if given is not None and not 0 <= given < data.classes:
             raise ParameterError(
@@ -73,7 +79,7 @@ def command(
     if contrast is not None and contrast == target:
         raise ParameterError(f"--contrast: expected another class than --target, got {contrast}")
     seed = trained.seed(data, dataset, seed)
-    requested = {f: _variants(dataset, f, methods, reference) for f in families}
+    requested = {f: _variants(dataset, f, methods, reference, leave_out) for f in families}
     _check_writable(output)
     fitted = picture.read(image, dataset, data.image_shape, invert)
     for each in requested:
@@ -103,13 +109,18 @@ def _known(option: str, names: list[str], known: tuple[str, ...]) -> list[str]:
     return [name for name in each if name != ALL]
 
 
-def _variants(dataset: str, family: str, names: list[str], reference: str | None) -> list[str]:
-    """The variants of the requested methods, of the best supported one where there are none."""
+def _variants(
+    dataset: str, family: str, names: list[str], reference: str | None, leave_out: bool
+) -> list[str]:
+    """The variants of the requested methods, of the best supported one where there are none; with
+    the reference, those that are named without one. A method that cannot take it is refused, or
+    keeps its own where it may be left out."""
     board = trained.leaderboard(dataset, family)
     chosen = []
-    for name in names or [trained.default_method(dataset, family)]:
+    for name in names or [trained.default_method(dataset, family, reference)]:
         method, own = split(name)
-        if reference and (own is None or not names) and METHODS[method].references:
+        known = METHODS[method].references
+        if reference and own is None and (reference in known or (known and not leave_out)):
             name = f"{method}:{reference}"
         chosen.append(trained.resolved(board, name))
     return list(dict.fromkeys(chosen))

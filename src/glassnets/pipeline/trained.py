@@ -116,7 +116,8 @@ def leaderboard(dataset: str, family: str) -> pd.DataFrame | None:
         return None
     board = artefacts.load_table(path)
     columns = {"method", "verdict", "share", "unstable", "reasons", "rank"}
-    if not (columns <= {*board.columns} and "control" in board.select_dtypes(bool)):
+    known = columns <= {*board.columns} and "control" in board.select_dtypes(bool)
+    if not (known and board.loc[~board["control"], "verdict"].isin(verdicts.VALUES).all()):
         raise GlassnetsError(
             f"expected a leaderboard of methods in {path}, got another table: "
             f"`dvc repro verdict@{dataset}-{family}` writes it"
@@ -135,9 +136,12 @@ def resolved(leaderboard: pd.DataFrame | None, name: str) -> str:
     return variant.name if own.empty else verdicts.best(own)
 
 
-def default_method(dataset: str, family: str) -> str:
-    """The best method by the cell's leaderboard; `NOT_JUDGED` where that ranks none."""
+def default_method(dataset: str, family: str, reference: str | None = None) -> str:
+    """The best method by the cell's leaderboard, of those with this reference if one is given;
+    `NOT_JUDGED` where that ranks none."""
     board = leaderboard(dataset, family)
+    if board is not None and reference:
+        board = board[board["method"].map(lambda name: methods.split(name)[1]) == reference]
     return NOT_JUDGED if board is None or board["control"].all() else verdicts.best(board)
 
 

@@ -1,6 +1,7 @@
 """Pictures of attributions: all methods of a network, and the families side by side.
 
-Colours are `drawing.colour_scale`'s. A red frame: the method does not pass, or is a control.
+Colours are `drawing.colour_scale`'s. A red frame: the verdict on the method fails, or it is a
+control; a brown one: it is undecided.
 """
 
 from collections.abc import Mapping

@@ -31,9 +31,8 @@ def explorer(results: Mapping[str, Results]) -> dict[str, Any]:
     Gives ``size`` [h, w]; ``seed``; ``images``, a PNG as data URI with one image under another;
     ``evidence``, the like of its outlines, or None; ``sample``, for each image its index, label,
     kind (of `KINDS`) and predictions by family; ``methods``, variants in the order of their mean
-    rank; and
-    for each of ``families`` by method: ``maps`` (a PNG, one map under another) and
-    `Verdict.as_data`.
+    rank; and for each of ``families`` by method: ``maps`` (a PNG, one map under another) and
+    `Verdict.as_data`. Of a larger sample, the images are those of `_chosen`.
     """
     whole = {family: each.attributions for family, each in results.items()}
     chosen = _chosen(whole)

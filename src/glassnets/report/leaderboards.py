@@ -43,6 +43,12 @@ def reasons(leaderboard: pd.DataFrame) -> dict[str, str]:
     return dict(zip(why["method"], why["reasons"].fillna(""), strict=True))
 
 
+def marked_reasons(leaderboard: pd.DataFrame) -> dict[str, str]:
+    """`reasons`, each after the verdict's mark."""
+    marks = values(leaderboard)
+    return {method: f"{MARKS[marks[method]]} {why}" for method, why in reasons(leaderboard).items()}
+
+
 def titled(variant: str) -> str:
     """A variant's name as pictures have it: ``integrated gradients, mean``."""
     return variant.replace(":", ", ").replace("_", " ")
@@ -152,7 +158,9 @@ def _in_words(row: Any, ranked: int) -> str:
     why = row["reasons"]
     if row["verdict"] == UNDECIDED:
         return f"{why}{unstable}" if why.startswith("undecided") else f"undecided: {why}{unstable}"
-    return f"fails{unstable}: {why}"
+    if row["verdict"] == FAILS:
+        return f"fails{unstable}: {why}"
+    raise ValueError(f"verdict {row['verdict']}")
 
 
 _CONTROL = "a control: it does not depend on the network"

@@ -42,7 +42,7 @@ def page(
         decisions=verdicts.decisions(results),
         shares=verdicts.shares(results),
         leaderboards={f: leaderboards.readable(board) for f, board in boards.items()},
-        reasons={f: leaderboards.reasons(board) for f, board in boards.items()},
+        reasons={f: leaderboards.marked_reasons(board) for f, board in boards.items()},
         scores=SCORES,
         localized=any("average_precision" in board for board in boards.values()),
         kinds=KINDS,

@@ -49,13 +49,19 @@ def conclusion(family: str, results: Results) -> str:
             f"{family}: no verdict of {count} {plural('variant', count)} holds; the best supported "
             f"is {method} ({why})."
         )
-    open_ = f"{verdicts[UNDECIDED]} undecided, {verdicts[FAILS]} fail"
-    text = f"{family}: of {count} variants {len(held)} hold, {open_}; "
+    hold, fail = _counted(len(held), "hold"), _counted(verdicts[FAILS], "fail")
+    of = f"{count} {plural('variant', count)}"
+    text = f"{family}: of {of} {hold}, {verdicts[UNDECIDED]} undecided, {fail}; "
     if first := verdicts["believe_first"]:
         return (
             f"{text}believe {listed(first)} first, under every removal that is not its reference."
         )
     return f"{text}which to believe first depends on the removal."
+
+
+def _counted(count: int, verb: str) -> str:
+    """``1 holds``, ``2 hold``."""
+    return f"{count} {verb}{'s' if count == 1 else ''}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +126,7 @@ def shares(results: Mapping[str, Results]) -> pd.DataFrame:
     for family, each in results.items():
         whole = each.shares[each.shares["removal"] == "all"] if len(each.shares) else each.shares
         columns[family] = {row["factor"]: _percents(row) for row in whole.to_dict("records")}
-    return pd.DataFrame(columns).rename_axis("factor").reset_index()
+    return pd.DataFrame(columns, dtype=object).fillna("–").rename_axis("factor").reset_index()
 
 
 def _percents(row: Mapping[Any, Any]) -> str:

@@ -9,11 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from glassnets.attribution.metrics.metric import NETWORK
 from glassnets.pipeline import artefacts
 
 REPOSITORY = Path(__file__).parents[3]
 FAMILIES = {"attention": 0.90, "cnn": 0.99, "feedforward": 0.91, "lstm": 0.93}
-METHODS = {"occlusion": 0.4, "rise": 0.3, "edges": 0.1}  # with their insertion − deletion
+# Variants with their insertion − deletion, and the verdicts on them.
+METHODS = {"occlusion:mean": 0.4, "occlusion:blur": 0.35, "rise:mean": 0.3, "edges": 0.1}
+VERDICTS = ["holds", "undecided", "fails", ""]
+REASONS = ["", "undecided: above edges (some 300 images would tell)", "not above edges", ""]
+REMOVALS = ("black", "mean", "noisy_linear")
 SAMPLE = [7, 3, 5, 1, 8, 2]  # rows in raw
 TEST_IMAGES = 600
 
@@ -53,7 +58,8 @@ def write_evaluation(folder, accuracy, seeds=(0, 1, 2)):
 
 
 def write_verdicts(folder, rng, evidence):
-    """The files of attribute@D-F and verdict@D-F that compare reads: the first method passes."""
+    """The files of attribute@D-F, judge@D-F and verdict@D-F that compare reads: one
+    variant's verdict holds, one's is undecided, one's fails."""
     arrays = {
         "index": np.array(SAMPLE),
         "labels": np.arange(6, dtype=np.uint8),
@@ -67,24 +73,73 @@ def write_verdicts(folder, rng, evidence):
         arrays["evidence"] = np.zeros((6, 8, 8), bool)
         arrays["evidence"][:, 2:6, :4] = True
     artefacts.save_arrays(folder / "attributions.npz", arrays)
+    write_scores(folder / "scores.npz", rng)
     leaderboard = pd.DataFrame(
         {
             "method": list(METHODS),
-            "control": [False, False, True],
-            "passes": [True, False, False],
-            "marks": ["", "not above edges", ""],
-            "rank": pd.array([1, 2, None], "Int64"),
+            "control": [False, False, False, True],
+            "verdict": VERDICTS,
+            "share": [0.8, 0.2, 0, np.nan],
+            "unstable": [False, True, False, False],
+            "reasons": REASONS,
+            "rank": pd.array([1, 2, 3, None], "Int64"),
         }
     )
     for end, width in (("", 0), ("_ci_low", -0.05), ("_ci_high", 0.05)):
         leaderboard[f"insertion_minus_deletion{end}"] = np.add(list(METHODS.values()), width)
     if evidence:
         for end in ("", "_ci_low", "_ci_high"):
-            leaderboard[f"relevance_mass{end}"] = leaderboard[f"insertion_minus_deletion{end}"]
+            leaderboard[f"average_precision{end}"] = leaderboard[f"insertion_minus_deletion{end}"]
     artefacts.save_table(folder / "leaderboard.csv", leaderboard)
-    taus = {"references": 0.8, "seeds": 0.9, "metrics": None}
-    summary = {"methods": 2, "passing": 1, "kendall_tau": taus, "memorised": {"seed_0": 1.0}}
+    write_factors(folder)
+    first = {removal: ["occlusion:mean"] for removal in REMOVALS if removal != "mean"} | {
+        "mean": []
+    }
+    summary = {
+        "methods": 3,
+        "holds": 1,
+        "undecided": 1,
+        "fails": 1,
+        "first_by_removal": first,
+        "believe_first": ["occlusion:mean"],
+        "detectable": {"above controls": 0.05},
+        "kendall_tau": {"removals": 0.8, "seeds": 0.9, "metrics": None},
+        "memorised": {"seed_0": 1.0},
+    }
     artefacts.save_json(folder / "verdicts.json", summary)
+
+
+def write_scores(path, rng):
+    """Of judge@D-F's scores, what compare reads: how the logit drops without sets of pixels."""
+    drops = rng.normal(size=(3, 6, 200))
+    drops -= drops.mean(axis=2, keepdims=True)
+    drops /= drops.std(axis=2, keepdims=True)
+    scores = {NETWORK: {f"drops_{removal}": drops for removal in REMOVALS}}
+    artefacts.save_scores(path, scores, ["edges"])
+
+
+def write_factors(folder):
+    """by_removal.csv, shares.csv and effects.csv of verdict@D-F."""
+    rows = []
+    for variant, mean in METHODS.items():
+        method, _, reference = variant.partition(":")
+        for more, removal in enumerate(REMOVALS):
+            row = {"variant": variant, "method": method, "reference": reference}
+            row |= {"removal": removal, "control": variant == "edges"}
+            row |= {"matched": removal == reference, "mean": mean + more / 10}
+            rows.append(row | {"ci_low": mean - 0.05, "ci_high": mean + 0.05})
+    artefacts.save_table(folder / "by_removal.csv", pd.DataFrame(rows))
+    ends = {"ci_low": 0.1, "ci_high": 0.9}
+    factors = ("method", "reference", "removal", "reference × removal", "the rest")
+    shares = pd.DataFrame({"removal": "all", "factor": factors, "share": 0.2, **ends})
+    artefacts.save_table(folder / "shares.csv", shares)
+    levels = {"method": ["occlusion", "rise"], "reference": ["mean", "blur"]}
+    effects = [
+        {"factor": factor, "level": level, "effect": sign * 0.05, **ends}
+        for factor, each in levels.items()
+        for level, sign in zip(each, (1, -1), strict=True)
+    ]
+    artefacts.save_table(folder / "effects.csv", pd.DataFrame(effects))
 
 
 @pytest.fixture(scope="session")

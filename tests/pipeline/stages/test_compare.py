@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
@@ -58,17 +59,49 @@ def test_its_tables_and_its_pages_have_the_same_conclusions(compared):
     assert "So cnn is the most accurate" in compared.printed
 
 
-def test_it_says_which_methods_pass(compared):
-    conclusion = "cnn: 1 of 2 methods passes, occlusion: insertion − deletion 0.40 (0.35 to 0.45)."
+def test_it_says_which_verdicts_hold(compared):
+    conclusion = (
+        "cnn: of 3 variants 1 holds, 1 undecided, 1 fails; believe occlusion:mean first, under "
+        "every removal that is not its reference."
+    )
     assert conclusion in compared.printed
     text = (compared.results / "verdicts.md").read_text(encoding="utf-8")
     assert f"- {conclusion}" in text
     assert "6 test images drawn at random, the same for every family" in text
     assert "](attributions.png)" in text
+    rows = [[cell.strip() for cell in line.split("|")] for line in text.splitlines()]
+    assert ["occlusion:mean", "✓ holds", "80 %", "0.40", "(0.50)"] in [row[1:6] for row in rows]
     table = artefacts.load_table(compared.results / "agreement.csv")
-    assert table.groupby("method").size().to_dict() == {"occlusion": 10, "rise": 10}
+    variants = ("occlusion:blur", "occlusion:mean", "rise:mean")
+    assert table.groupby("method").size().to_dict() == dict.fromkeys(variants, 10)
     of_cnn = (table["family_a"] == "cnn") != (table["family_b"] == "cnn")
     assert table["images"].tolist() == [5 if other else 6 for other in of_cnn]
+
+
+def test_its_tables_of_cells_are_joined_with_the_family(compared):
+    """Tables of the cells that git keeps, those of all families in one."""
+    joined = {
+        "leaderboards": "leaderboard",
+        "scores_by_removal": "by_removal",
+        "shares": "shares",
+        "effects": "effects",
+    }
+    for whole, part in joined.items():
+        table = artefacts.load_table(compared.results / f"{whole}.csv")
+        assert table["family"].unique().tolist() == list(FAMILIES)
+        own = table[table["family"] == "lstm"].drop(columns="family").reset_index(drop=True)
+        expected = artefacts.load_table(compared.results / "cells" / "lstm" / f"{part}.csv")
+        pd.testing.assert_frame_equal(own, expected)
+
+
+def test_maps_are_judged_by_what_other_families_maps_tell(compared):
+    table = artefacts.load_table(compared.results / "between_families.csv")
+    pairs = len(FAMILIES) * (len(FAMILIES) - 1)
+    assert table.groupby("method").size().tolist() == [pairs] * 4  # edges among them
+    of_cnn = (table["family"] == "cnn") != (table["other"] == "cnn")
+    assert table["images"].tolist() == [5 if other else 6 for other in of_cnn]
+    page = (compared.results / "verdicts.md").read_text(encoding="utf-8")
+    assert "## About this family's network, or about the data?" in page
 
 
 def test_every_family_has_its_card(compared):
@@ -121,6 +154,20 @@ def test_a_family_without_a_group_is_left_out_and_one_alone_is_not_compared(proj
     assert artefacts.load_table(project / "results/digits/mcnemar.csv").empty
 
 
+def test_where_scores_were_not_taken_apart_by_factors_nothing_is_said_of_these(project):
+    for family in FAMILIES:
+        for name in ("shares", "effects"):
+            path = artefacts.results("digits", family) / f"{name}.csv"
+            artefacts.save_table(path, artefacts.load_table(path)[:0])
+    run()
+    text = (project / "results/digits/verdicts.md").read_text(encoding="utf-8")
+    assert "What the scores depend on" not in text
+    assert "What scores depend on" not in (project / "results/digits/report.html").read_text(
+        "utf-8"
+    )
+    assert artefacts.load_table(project / "results/digits/shares.csv").empty
+
+
 # What it refuses
 
 
@@ -142,7 +189,9 @@ def test_predictions_of_other_images_are_refused_and_nothing_is_written(project)
     assert outputs(project / "results" / "digits") == {}
 
 
-@pytest.mark.parametrize("name", ["metrics.json", "attributions.npz", "verdicts.json"])
+@pytest.mark.parametrize(
+    "name", ["metrics.json", "attributions.npz", "scores.npz", "verdicts.json", "effects.csv"]
+)
 def test_missing_results_are_named_with_the_way_forward(project, name):
     (artefacts.results("digits", "cnn") / name).unlink()
     with pytest.raises(GlassnetsError, match=rf"cells/cnn/{name}.*dvc repro"):

@@ -61,15 +61,41 @@ def test_another_image_and_another_method_can_be_chosen(opened):
     before = card.locator(".sheet").first.get_attribute("style")
     page.get_by_label("Method").select_option("rise")
     assert card.locator(".sheet").first.get_attribute("style") != before
-    assert "⚠ does not pass: not above edges" in card.locator(".verdict").inner_text()
-    assert "doubtful" in card.get_attribute("class")
+    assert "⚠ fails: not above edges" in card.locator(".verdict").inner_text()
+    assert card.get_attribute("class").split() == ["card", "doubtful"]
     page.get_by_label("Method").select_option("occlusion")
-    assert "passes, rank 1 of 2" in card.locator(".verdict").inner_text()
+    assert "holds, and under 80 % of" in card.locator(".verdict").inner_text()
+    assert card.get_attribute("class").split() == ["card"]
     disagreed = page.get_by_label("families disagree").first
     disagreed.focus()
     page.keyboard.press("ArrowRight")  # the next image, without a mouse
     assert "Image 7, label 0: all are right" in page.locator("#chosen").inner_text()
     assert "predicts 0" in card.inner_text()
+
+
+def test_another_reference_can_be_chosen(opened):
+    page = opened()
+    card = page.locator("[data-family=cnn]")
+    method, reference = page.get_by_label("Method"), page.locator("select#reference")
+    assert reference.locator("option").all_inner_texts() == ["mean", "blur"]
+    before = card.locator(".sheet").first.get_attribute("style")
+    reference.select_option("blur")
+    assert card.locator(".sheet").first.get_attribute("style") != before
+    assert "⚠ undecided: above edges" in card.locator(".verdict").inner_text()
+    assert card.get_attribute("class").split() == ["card", "doubtful", "undecided"]
+    assert "Method: occlusion, reference blur." in page.locator("#chosen").inner_text()
+    method.select_option("rise")  # which has no blur
+    assert reference.locator("option").all_inner_texts() == ["mean"]
+    assert "⚠ fails" in card.locator(".verdict").inner_text()
+    method.select_option("edges")
+    assert reference.is_disabled()
+    assert "a control" in card.locator(".verdict").inner_text()
+
+
+def test_every_verdict_that_does_not_hold_has_its_mark_and_reason(report):
+    html = report.read_text(encoding="utf-8")
+    assert html.count('<span class="why">✗ not above edges</span>') == 4
+    assert html.count('<span class="why">? undecided: above edges') == 4
 
 
 def test_the_true_evidence_is_outlined_until_it_is_switched_off(opened):
