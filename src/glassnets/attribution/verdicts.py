@@ -36,6 +36,8 @@ Summary = dict[str, Any]  # of a score: see `summaries`
 Summaries = dict[str, dict[str, Summary]]  # variant → score → its summary
 
 CLASS_SENSITIVITY, SPECIFIC = "class sensitivity", "specific to the network"
+IMAGE = "specific to the image"
+OF_OTHER_IMAGES = "_of_other_images"  # ends the name of a score of another image's map
 _CORRELATIONS = {
     "parameter randomization": "parameter_randomization_signed",
     "label randomization": "label_randomization_signed",
@@ -45,7 +47,9 @@ TESTS = (  # of every variant; where evidence is known, localization too
     *_CORRELATIONS,
     "above controls",
     SPECIFIC,
+    IMAGE,
 )
+_LACKS = {SPECIFIC: "another seed", "label randomization": "a network that memorised labels"}
 AVERAGE_PRECISION = "average_precision"
 HOLDS, UNDECIDED, FAILS = VALUES = ("holds", "undecided", "fails")
 _AT_ONCE = 200  # scores, which bounds the memory
@@ -194,6 +198,8 @@ def comparisons(
     - ``above controls``: image by image the statistic is above that of every like control;
     - ``specific to the network``: it is above that of the same variant's maps of other networks
       that give the same answer;
+    - ``specific to the image``: by faithfulness correlation, it is above the same variant's map of
+      another image of which the network predicts the same class;
     - ``localization``: where evidence is known, average precision is above every like control's.
 
     The correlation of absolute values with a randomised network's map decides nothing: where the
@@ -201,10 +207,15 @@ def comparisons(
     it to r, gives 0 for every network (Kokhlikyan et al. 2021; Binder et al. 2023, who also show
     that randomisation should not rank methods: here it is a veto).
     """
-    own, of_others = _over_removals(scores, choice)
+    own, of_others = (_over_removals(scores, choice, end) for end in ("", OF_OTHERS))
+    by_correlation = replace(choice, statistic="faithfulness_correlation")
+    faithful, of_other_images = (
+        _over_removals(scores, by_correlation, end) for end in ("", OF_OTHER_IMAGES)
+    )
     tables: dict[str, Mapping[Any, Values]] = {
         "own": own,
         "specific": {key: own[key] - values for key, values in of_others.items()},
+        "image": {key: faithful[key] - values for key, values in of_other_images.items()},
     }
     for score in (*_CORRELATIONS.values(), AVERAGE_PRECISION):
         tables[score] = {v: each[score] for v, each in scores.items() if score in each}
@@ -232,8 +243,12 @@ def comparisons(
                     if one is not None and other is not None:
                         difference = one.mean - other.mean, one.draws - other.draws
                         yield variant, test, control, *difference
-            if (known := means["specific"].get((variant, reference))) is not None:
-                yield variant, SPECIFIC, "other networks", known.mean, known.draws
+            for test, name, against in (
+                (SPECIFIC, "specific", "other networks"),
+                (IMAGE, "image", "another image"),
+            ):
+                if (known := means[name].get((variant, reference))) is not None:
+                    yield variant, test, against, known.mean, known.draws
 
     table = pd.DataFrame(rows(), columns=["method", "test", "against", "difference", "draws"])
     se = np.array([np.nanstd(draws) for draws in table.pop("draws")])
@@ -246,17 +261,15 @@ def comparisons(
 _Key = tuple[str, str | None]  # a variant, and the removal that a mean leaves out
 
 
-def _over_removals(scores: Scores, choice: Choice) -> tuple[dict[_Key, Values], ...]:
-    """The statistic's mean over all removals but one, or none: of each variant's own maps, and of
-    those of other networks."""
+def _over_removals(scores: Scores, choice: Choice, end: str) -> dict[_Key, Values]:
+    """The mean over all removals but one, or none, of the statistic whose names have this end."""
     removals = choice.removals or _removals(scores, choice.statistic)
-    means: tuple[dict[_Key, Values], ...] = ({}, {})
+    means: dict[_Key, Values] = {}
     for left_out in (None, *get_args(Reference)):
-        names = [f"{choice.statistic}_{removal}" for removal in removals if removal != left_out]
+        names = [f"{choice.statistic}_{r}{end}" for r in removals if r != left_out]
         for variant, own in scores.items():
-            for by_key, end in zip(means, ("", OF_OTHERS), strict=True):
-                if each := [own[name + end] for name in names if name + end in own]:
-                    by_key[variant, left_out] = np.mean(each, axis=0)
+            if each := [own[name] for name in names if name in own]:
+                means[variant, left_out] = np.mean(each, axis=0)
     return means
 
 
@@ -353,7 +366,7 @@ def judgement(
         table = comparisons(scores, controls, choice, evaluation)
         under[choice.name] = overall(decided(table, choice.confidence_level), variants, localized)
     choices = _choices(under, variants)
-    of_own, of_others = _over_removals(scores, base)
+    of_own, of_others = (_over_removals(scores, base, end) for end in ("", OF_OTHERS))
     differences = {v: of_own[v, None] - each for (v, out), each in of_others.items() if out is None}
     of_board = {
         v: {name: each[name] for name in SCORES if name in each}
@@ -423,8 +436,8 @@ def _reasons(tests: pd.DataFrame, images: int, localized: bool) -> list[str]:
     for test in (*TESTS, *(["localization"] if localized else [])):
         row = by_test.get(test)
         if row is None:
-            lack = "another seed" if test == SPECIFIC else "a network that memorised labels"
-            needs = f", for want of {lack}" if test in (SPECIFIC, "label randomization") else ""
+            lack = _LACKS.get(test)
+            needs = f", for want of {lack}" if lack else ""
             reasons[UNDECIDED].append(f"not tested: {test}{needs}")
         elif row["value"] == FAILS:
             reasons[FAILS].append(_failed(row))
@@ -447,6 +460,8 @@ def _failed(row: Mapping[Any, Any]) -> str:
             return f"not {_claim(row)}"
         case "specific to the network":
             return "about the data, not about the network"
+        case "specific to the image":
+            return "about the class, not about the image"
         case "class sensitivity":
             return "the same for every class"
         case test:

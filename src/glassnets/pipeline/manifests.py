@@ -142,7 +142,9 @@ def parameters(params: Params, stage: str, dataset: str, family: str | None = No
             own["training"] = cell["training"]
         case "verdict":
             own = some("verdict", "seeds", "evaluation")
-            own["references"] = methods["references"]
+            own |= {name: methods[name] for name in ("references", "random_state")}
+            metrics = whole["attribution"]["metrics"]
+            own["faithfulness_correlation"] = metrics.get("faithfulness_correlation")
         case "compare":
             own = shared | whole
         case _:

@@ -67,7 +67,7 @@ def _counted(count: int, verb: str) -> str:
 @dataclass(frozen=True, eq=False)
 class Trials:
     """What a dataset's families were put to together: `agreement.Agreement`; the tables of
-    `between.between_families`, of ``additive@D``, and, of all families, of ``shortcut@D-F``."""
+    `specificity.between_families`, of ``additive@D``, and, of all families, of ``shortcut@D-F``."""
 
     agreement: Agreement
     between: pd.DataFrame

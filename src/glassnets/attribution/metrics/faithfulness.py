@@ -143,7 +143,7 @@ def faithfulness_correlation(judged: Judged, options: FaithfulnessCorrelation, s
     higher is better. Where one of the two is the same for all subsets, as with a constant map, it
     is 0. ``faithfulness_correlation``: the mean over the removals; ``…_of_others``: of other
     networks' maps, with the drops of this one, means over these networks. Of the network itself,
-    ``drops_<b>`` (n, subsets): the drops, standardised, for `between.between_families`.
+    ``drops_<b>`` (n, subsets): the drops, standardised, for `specificity.between_families`.
 
     Bhatt, Weller & Moura (2020), "Evaluating and aggregating feature-based model explanations",
     faithfulness. The subsets are the same for every image.

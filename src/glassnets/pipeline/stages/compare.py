@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 from ruamel.yaml import YAML
 
-from glassnets.attribution.between import between_families
 from glassnets.attribution.metrics.faithfulness import FaithfulnessCorrelation
 from glassnets.attribution.metrics.metric import NETWORK
+from glassnets.attribution.specificity import between_families
 from glassnets.config.schema import Dataset, Params, requested
 from glassnets.evaluation import paired_tests
 from glassnets.pipeline import artefacts, manifests

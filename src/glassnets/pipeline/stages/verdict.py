@@ -4,10 +4,11 @@ from typing import Any
 
 import pandas as pd
 
-from glassnets.attribution import factors, verdicts
+from glassnets.attribution import factors, specificity, verdicts
+from glassnets.attribution.metrics.faithfulness import FaithfulnessCorrelation
 from glassnets.attribution.metrics.localization import INTERVENTIONS
 from glassnets.attribution.metrics.metric import NETWORK
-from glassnets.config.schema import Params
+from glassnets.config.schema import Params, requested
 from glassnets.pipeline import artefacts
 from glassnets.pipeline.stages.command import run_cell
 from glassnets.tracking import from_files
@@ -27,6 +28,21 @@ def verdict(params: Params, dataset: str, family: str) -> None:
         summary["intervention"] = verdicts.summaries({"network": intervention}, evaluation)[
             "network"
         ] | {"withheld_seeds": [data.seeds[place] for place in withheld]}
+    options = requested(data.attribution.metrics).get("faithfulness_correlation")
+    if isinstance(options, FaithfulnessCorrelation):
+        arrays = artefacts.load_arrays(artefacts.attributions(dataset, family))
+        drops = {
+            name.removeprefix("drops_"): values
+            for name, values in of_network.items()
+            if name.startswith("drops_")
+        }
+        random_state = data.attribution.random_state
+        others = specificity.of_other_images(arrays, drops, options, random_state)
+        for variant, own in others.items():
+            scores[variant] |= {
+                f"faithfulness_correlation_{removal}{verdicts.OF_OTHER_IMAGES}": values
+                for removal, values in own.items()
+            }
     made = verdicts.judgement(scores, controls, data.verdict, evaluation)
     first = verdicts.first_by_removal(scores, made.board, evaluation)
     shares, effects = factors.spread(scores, controls, data.attribution.references, evaluation)

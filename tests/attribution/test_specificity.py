@@ -1,10 +1,10 @@
-"""A family's maps against another family's, by what the first one's network does."""
+"""A map against another family's, and against another image's, by what the network does."""
 
 import numpy as np
 import pytest
 
-from glassnets.attribution.between import between_families
 from glassnets.attribution.metrics.faithfulness import FaithfulnessCorrelation, random_subsets
+from glassnets.attribution.specificity import between_families, of_other_images
 from glassnets.config.schema import Evaluation
 
 OPTIONS = FaithfulnessCorrelation(subsets=60, fraction=0.2)
@@ -91,3 +91,30 @@ def test_methods_of_one_family_alone_are_not_compared():
     drops = {family: {"black": drops_of(drawn(0))} for family in "ab"}
     table = compared(arrays(grad_cam=drawn(0)), arrays(rise=drawn(0)), drops)
     assert table.empty
+
+
+def test_the_map_of_another_image_of_the_class_tells_less_than_the_own():
+    true = drawn(0)
+    predictions = np.tile(np.arange(IMAGES) % 4, (SEEDS, 1))
+    others = of_other_images(
+        arrays(predictions, gradient=true), {"black": drops_of(true)}, OPTIONS, 3
+    )["gradient"]["black"]
+    assert others.shape == (SEEDS, IMAGES)
+    assert abs(others.mean()) < 0.2  # maps of different images have nothing in common here
+    equal = np.broadcast_to(true[:, :1], true.shape)
+    same = of_other_images(
+        arrays(predictions, gradient=equal), {"black": drops_of(equal)}, OPTIONS, 3
+    )["gradient"]["black"]
+    np.testing.assert_allclose(same, 1, rtol=1e-6)
+
+
+def test_the_other_image_is_the_next_of_the_class_that_the_network_predicts():
+    true = drawn(0)
+    predictions = np.array([[0, 0, 0, *range(1, 10)]] * SEEDS)
+    moved = np.roll(true[:, :3], 1, axis=1)  # each has the map of the one before
+    maps = np.concatenate([moved, true[:, 3:]], axis=1)
+    others = of_other_images(
+        arrays(predictions, gradient=maps), {"black": drops_of(true)}, OPTIONS, 3
+    )["gradient"]["black"]
+    np.testing.assert_allclose(others[:, :3], 1, rtol=1e-6)
+    assert np.isnan(others[:, 3:]).all()  # alone in their class

@@ -1,9 +1,9 @@
-"""Are a network's attributions about this network, or would those of another family do as well?
+"""Is a map about this network, or would another family's do as well? Is it about this image, or
+would that of another image of the class?
 
-Of two families' networks that give the same answer, each map is held against what the first network
-does: the correlation of its sums over random sets of pixels with the drops of the first network's
-logit, as in `metrics.faithfulness.faithfulness_correlation`, which left the drops. So no network is
-needed here.
+Either map is held against what the network does: the correlation of its sums over random sets of
+pixels with the drops of the logit, as in `metrics.faithfulness.faithfulness_correlation`, which
+left the drops. So no network is needed here.
 """
 
 from collections.abc import Mapping
@@ -29,6 +29,59 @@ from glassnets.evaluation.bootstrap import Values
 Drops = Mapping[str, Values]  # by removal: standardised, float64 (seeds, n, subsets)
 
 
+def of_other_images(
+    attributions: Arrays, drops: Drops, options: FaithfulnessCorrelation, random_state: int
+) -> dict[str, dict[str, Values]]:
+    """The faithfulness correlation of each image's drops with the map of the next image of the
+    sample of which the same network predicts the same class: by variant and removal, float64
+    (seeds, n), NaN where there is no such image.
+
+    Arguments as in `between_families`, of one family.
+    """
+    subsets = _subsets(attributions, options, random_state)
+    following = np.stack([_next_of_class(row) for row in attributions["predictions"]])
+    alone = following == np.arange(following.shape[1])
+    return {
+        name: {
+            removal: np.where(
+                alone,
+                np.nan,
+                np.stack(
+                    [
+                        _correlations(own[chosen], sets, of_seed)
+                        for own, chosen, sets, of_seed in zip(
+                            maps, following, subsets, of_removal, strict=True
+                        )
+                    ]
+                ),
+            )
+            for removal, of_removal in drops.items()
+        }
+        for name, maps in attributions.items()
+        if _is_map(maps)
+    }
+
+
+def _next_of_class(predictions: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each image the next of the same class, after the last the first; itself where alone."""
+    following = np.arange(len(predictions))
+    for label in np.unique(predictions):
+        members = np.flatnonzero(predictions == label)
+        following[members] = np.roll(members, -1)
+    return following
+
+
+def _subsets(
+    attributions: Arrays, options: FaithfulnessCorrelation, random_state: int
+) -> list[NDArray[np.bool_]]:
+    """The sets of pixels that the metric drew for each seed's network."""
+    shape = attributions["images"].shape[1:]
+    return [
+        random_subsets(shape, options.subsets, options.fraction, random_state + int(seed))
+        for seed in attributions["seeds"]
+    ]
+
+
 def between_families(
     attributions: Mapping[str, Arrays],
     drops: Mapping[str, Drops],
@@ -51,11 +104,7 @@ def between_families(
     for family, other in permutations(attributions, 2):
         own, others = attributions[family], attributions[other]
         same = own["predictions"] == others["predictions"]
-        shape = own["images"].shape[1:]
-        subsets = [
-            random_subsets(shape, options.subsets, options.fraction, random_state + int(seed))
-            for seed in own["seeds"]
-        ]
+        subsets = _subsets(own, options, random_state)
         shared = [name for name in own if name in others and _is_map(own[name])]
         values = {
             name: _mean_correlation(others[name], subsets, drops[family], name) for name in shared
