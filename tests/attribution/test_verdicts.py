@@ -61,10 +61,10 @@ def everywhere(value, seeds=2, images=10):
     return np.full((seeds, images), float(value))
 
 
-def variant(merit, others=0.0, removals=None, **scores):
+def variant(merit, others=0.0, other_images=0.0, removals=None, **scores):
     """Scores of a variant, the same for every image: the merit by every removal, or by removal
-    what `removals` says, and of other networks' maps `others`. It passes the randomisation tests
-    and depends on the class."""
+    what `removals` says; of other networks' maps `others`, of other images' `other_images`. It
+    passes the randomisation tests and depends on the class."""
     values = {
         "insertion_minus_deletion": merit,
         "faithfulness_correlation": merit,
@@ -77,12 +77,14 @@ def variant(merit, others=0.0, removals=None, **scores):
         for removal in REMOVALS:
             values[f"{statistic}_{removal}"] = (removals or {}).get(removal, merit)
             values[f"{statistic}_{removal}_of_others"] = others
+            if statistic == STATISTICS[-1]:
+                values[f"{statistic}_{removal}_of_other_images"] = other_images
     return {name: everywhere(value) for name, value in (values | scores).items()}
 
 
 def control(merit, **scores):
     own = variant(merit, **scores)
-    return {name: values for name, values in own.items() if "of_others" not in name}
+    return {name: values for name, values in own.items() if "of_other" not in name}
 
 
 def cell(**variants):
