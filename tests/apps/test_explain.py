@@ -1,5 +1,6 @@
 """python -m glassnets.apps.explain, on small untrained networks in a project of its own."""
 
+import functools
 import re
 import shutil
 import subprocess
@@ -179,7 +180,8 @@ def test_the_options_are_those_of_params_yaml(run, monkeypatch):
     given = []
     method = METHODS["integrated_gradients"]
     kept = method.function
-    monkeypatch.setattr(method, "function", lambda *a: given.append(a[3:]) or kept(*a))
+    watched = functools.wraps(kept)(lambda *a: given.append(a[3:]) or kept(*a))
+    monkeypatch.setattr(method, "function", watched)
     text = Path("params.yaml").read_text(encoding="utf-8")
     text = re.sub(r"(integrated_gradients: \{steps): \d+", r"\1: 3", text)
     Path("params.yaml").write_text(text, encoding="utf-8")

@@ -91,16 +91,18 @@ def _write_cell(params, family):
     artefacts.save_table(results / "predictions.csv", pd.concat(tables))
 
     scores = {
-        method: {
+        variant: {
             "insertion_minus_deletion": rng.random((2, 6)),
+            "insertion_minus_deletion_probability_black": rng.random((2, 6)),
             "infidelity": np.where([[True], [False]], rng.random((2, 6)), np.nan),
             **{f"{way}_curve_black": rng.random((2, 6, 3)) for way in ("insertion", "deletion")},
         }
-        for method in ("gradient", "occlusion", "edges")
+        for variant in ("gradient", "occlusion:mean", "edges")
     }
     artefacts.save_json(results / "score_summaries.json", verdicts.summaries(scores, evaluation))
-    board = verdicts.leaderboard(scores, ["edges"], 0.5, evaluation)
-    artefacts.save_table(results / "leaderboard.csv", board)
+    thresholds = params.dataset("digits").verdict
+    made = verdicts.judgement(scores, ["edges"], thresholds, evaluation)
+    artefacts.save_table(results / "leaderboard.csv", made.board)
     artefacts.save_table(results / "curves.csv", verdicts.curves(scores))
     attributions = {
         "seeds": np.array(SEEDS),

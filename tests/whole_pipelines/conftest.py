@@ -113,11 +113,12 @@ def _tiny(content, *, images=300, sample=6, seeds=(0, 1), epochs=3) -> None:
     defaults["memorise"].update(images=30, accuracy=0.5)
     defaults["additive"]["training"].update(epochs=2, warmup_epochs=0)
     defaults["attribution"]["methods"].update(
-        integrated_gradients={"steps": 4, "reference": 0},
-        expected_gradients={"draws": 4},
+        gradient_x_input={"draws": 2},
+        integrated_gradients={"steps": 4},
         smoothgrad={"draws": 4, "noise": 0.15},
-        rise={"masks": 60, "grid": 4, "probability": 0.5, "reference": 0},
-        kernel_shap={"patch_size": 4, "coalitions": 200, "reference": 0},
+        rise={"masks": 60, "grid": 4, "probability": 0.5},
+        kernel_shap={"patch_size": 4, "coalitions": 200, "draws": 2},
+        temporal_saliency_rescaling={"draws": 2},
     )
     metrics = defaults["attribution"]["metrics"]
     metrics["deletion_insertion"]["steps"] = 4
@@ -125,7 +126,7 @@ def _tiny(content, *, images=300, sample=6, seeds=(0, 1), epochs=3) -> None:
     metrics["infidelity"]["draws"] = 10
     metrics["max_sensitivity"].update(draws=2, images=2)
     metrics["parameter_randomization"].update(draws=1, images=2, cascade_images=1)
-    metrics["label_randomization"]["images"] = 4
+    metrics["label_randomization"]["images"] = metrics["class_sensitivity"]["images"] = 4
     for name in ("digits", "planted"):
         dataset = content[name]
         dataset.update(max_images=images, seeds=list(seeds), sample={"images": sample})
@@ -134,7 +135,7 @@ def _tiny(content, *, images=300, sample=6, seeds=(0, 1), epochs=3) -> None:
         if name == "planted":
             dataset["shape"]["images"] = images  # the others would be made for nothing
         dataset["attribution"] = {
-            "methods": {"occlusion": {"patch_size": 2, "stride": 1}},
+            "methods": {"occlusion": {"patch_size": 2, "stride": 1, "draws": 2}},
             "metrics": {"localization": {}} if name == "planted" else {},
         }
         for family in ("feedforward", "lstm", "cnn", "attention"):

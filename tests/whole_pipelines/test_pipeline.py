@@ -22,6 +22,7 @@ def cell(family, *stages):
 def test_it_writes_what_it_promises(clone):
     results = clone.folder / "results" / "digits"
     tables = ("comparison", "metrics", "history", "leaderboards", "reliability", "classes")
+    tables += ("scores_by_removal", "shares", "effects", "between_families")
     for name in (*(f"{table}.csv" for table in tables), "verdicts.md", "comparison.md"):
         assert (results / name).stat().st_size > 0
     accuracy = json.loads((results / "accuracy.json").read_text())
@@ -32,9 +33,10 @@ def test_it_writes_what_it_promises(clone):
         models = clone.folder / "models" / "digits" / family
         assert sorted(path.name for path in models.iterdir()) == weights
         with np.load(results / "cells" / family / "attributions.npz") as arrays:
-            assert arrays["integrated_gradients"].shape == (2, 6, 8, 8)
+            for reference in ("black", "mean", "blur", "draws"):
+                assert arrays[f"integrated_gradients:{reference}"].shape == (2, 6, 8, 8)
         with np.load(results / "cells" / family / "scores.npz") as scores:
-            assert scores["kernel_shap/insertion_minus_deletion"].shape == (2, 6)
+            assert scores["kernel_shap:draws/insertion_minus_deletion"].shape == (2, 6)
         card = (results / "families" / family / "model-card.md").read_text()
         assert f"# {family} on digits" in card
     assert clone.partials() == []

@@ -62,8 +62,8 @@ def networks(tensorflow, project):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)
         data = config.load(Path("params.yaml")).dataset("digits")
-        references = trained.references("digits", METHODS)
-        return [trained.of_project(data, "digits", f, 0, references) for f in FAMILIES]
+        train = trained.training("digits", METHODS)
+        return [trained.of_project(data, "digits", f, 0, train) for f in FAMILIES]
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def post(url, content, method="integrated_gradients", **query):
     return requests.post(f"{url}/predictions", data=content, params=query, timeout=60)
 
 
-def check_predictions(result, networks, method):
+def check_predictions(result, networks, method, contrast=None):
     """That they are those of the networks, for the drawing as drawn."""
     image = picture.fit(png(drawing()), "drawing", "digits", (8, 8), invert=False)
     assert np.array_equal(pixels(result["image"])[..., 0], image.pixels)
@@ -96,28 +96,62 @@ def check_predictions(result, networks, method):
         probabilities = network.probabilities(images)
         np.testing.assert_allclose(prediction["probabilities"], probabilities[0], atol=1e-6)
         assert prediction["predicted"] == probabilities.argmax()
-        expected = pixels(heat(network.attribute(method, images, probabilities.argmax(axis=1))))
+        predicted = probabilities.argmax(axis=1)
+        if contrast == predicted[0]:
+            assert prediction["attribution"] is None
+            assert prediction["verdict"] == f"it predicts {contrast} itself"
+            continue
+        other = None if contrast is None else np.array([contrast])
+        expected = pixels(heat(network.attribute(method, images, predicted, other)))
         # Levels of colour: a rounding of the last bit may lie between two of them.
         assert np.abs(pixels(prediction["attribution"]).astype(int) - expected).max() <= 4
 
 
-@pytest.mark.parametrize("method", ["integrated_gradients", "expected_gradients"])
+@pytest.mark.parametrize("method", ["integrated_gradients:draws", "occlusion:blur", "gradient"])
 def test_the_predictions_are_those_of_the_networks(url, networks, method):
     response = post(url, png(drawing()), method, drawn=True)
     assert response.status_code == 200
     check_predictions(response.json(), networks, method)
 
 
+def test_a_map_may_be_of_why_the_predicted_class_and_not_another(url, networks):
+    plain = post(url, png(drawing()), "gradient", drawn=True).json()["networks"]
+    of_cnn = plain[FAMILIES.index("cnn")]
+    for contrast in (of_cnn["predicted"], (of_cnn["predicted"] + 1) % 10):
+        result = post(url, png(drawing()), "gradient", drawn=True, contrast=contrast).json()
+        check_predictions(result, networks, "gradient", contrast)
+    assert result["networks"][FAMILIES.index("cnn")]["attribution"] != of_cnn["attribution"]
+
+
+def test_methods_come_best_first_each_with_every_reference(networks):
+    methods = Board(networks).methods
+    assert methods[:3] == ["integrated_gradients:black", "integrated_gradients:mean", "gradient"]
+    assert len(methods) == len(set(methods))
+    references = {name.partition(":")[2] for name in methods if name.startswith("rise")}
+    assert references == {"black", "mean", "blur", "draws"}
+    assert "attention_rollout" in methods  # of one family alone
+
+
+def test_a_method_without_a_reference_has_the_best_supported_one(url):
+    for method, text in (
+        ("integrated_gradients", "holds, and under 80 %"),
+        ("integrated_gradients:black", "fails: not above edges"),
+    ):
+        networks = post(url, png(drawing()), method).json()["networks"]
+        assert text in networks[FAMILIES.index("cnn")]["verdict"]
+
+
 def test_the_verdict_stands_beside_every_attribution(url):
     by_method = {
         method: {n["family"]: n for n in post(url, png(drawing()), method).json()["networks"]}
-        for method in ("gradient", "integrated_gradients", "grad_cam", "edges")
+        for method in ("gradient", "integrated_gradients:mean", "grad_cam", "edges")
     }
     cnn = {method: networks["cnn"] for method, networks in by_method.items()}
-    assert "not better than edges" in cnn["gradient"]["verdict"]
-    assert cnn["gradient"]["doubtful"]
-    assert cnn["integrated_gradients"]["scores"] == [["infidelity ↓", "0.10 (0.05 to 0.20)"]]
-    assert not cnn["integrated_gradients"]["doubtful"]
+    assert cnn["gradient"]["verdict"].startswith("undecided: above edges")
+    assert (cnn["gradient"]["value"], cnn["gradient"]["doubtful"]) == ("undecided", True)
+    held = cnn["integrated_gradients:mean"]
+    assert held["scores"] == [["infidelity ↓", "0.10 (0.05 to 0.20)"]]
+    assert (held["value"], held["doubtful"]) == ("holds", False)
     lstm = {method: networks["lstm"] for method, networks in by_method.items()}
     assert "dvc repro verdict@digits-lstm" in lstm["gradient"]["verdict"]
     assert lstm["grad_cam"]["attribution"] is None
@@ -141,6 +175,10 @@ def test_an_upload_may_be_dark_on_light(url):
         (png(drawing())[:100], {}, "broken"),
         (png(np.zeros((9000, 8000), np.uint8)), {}, "at most 64 million pixels"),
         (png(drawing()), {"method": "tea_leaves"}, "expected one of gradient, "),
+        (png(drawing()), {"method": "rise:tea"}, "rise: expected a reference among black, "),
+        (png(drawing()), {"method": "gradient:mean"}, "gradient: expected a reference among none"),
+        (png(drawing()), {"contrast": 10}, "contrast: expected a class, 0 to 9, got 10"),
+        (png(drawing()), {"contrast": -1}, "contrast: expected a class, 0 to 9, got -1"),
     ],
 )
 def test_what_is_no_picture_or_method_is_refused_in_a_line(url, content, query, message):
@@ -205,12 +243,54 @@ def test_all_families_predict_a_stroke(page):
 def test_another_method_gives_another_attribution_and_its_verdict(page):
     draw(page, (90, 60), (190, 60), (120, 230))
     card = page.locator("[data-family=cnn]")
-    assert "rank 1 of 2" in card.locator(".verdict").inner_text()
+    card.get_by_text("⚠ fails: not above edges").wait_for()  # the first by rank
+    assert card.get_attribute("class").split() == ["card", "doubtful"]
     before = card.locator(".map img").get_attribute("src")
     page.get_by_label("Method").select_option("gradient")
-    card.get_by_text(re.compile("⚠ .*not better than edges")).wait_for()
-    assert "doubtful" in card.get_attribute("class")
+    card.get_by_text("⚠ undecided: above edges").wait_for()
+    assert card.get_attribute("class").split() == ["card", "doubtful", "undecided"]
     assert card.locator(".map img").get_attribute("src") != before
+    assert page.locator("#reference").is_disabled()
+
+
+@pytest.fixture
+def uploaded(page, project):
+    """The page after a picture was uploaded and predicted, once."""
+    page.get_by_label("Upload a picture", exact=True).set_input_files(project / "one.png")
+    page.get_by_text(PREDICTED).wait_for()
+    return page
+
+
+def test_another_reference_gives_another_attribution_and_its_verdict(uploaded):
+    page = uploaded
+    card, reference = page.locator("[data-family=cnn]"), page.locator("#reference")
+    assert set(reference.locator("option").all_inner_texts()) == {"black", "mean", "blur", "draws"}
+    before = card.locator(".map img").get_attribute("src")
+    reference.select_option("mean")
+    card.get_by_text("holds, and under 80 % of the choices, rank 2 of 3").wait_for()
+    assert card.get_attribute("class").split() == ["card"]
+    assert card.locator(".map img").get_attribute("src") != before
+    assert "integrated gradients, reference mean" in card.locator(".map img").get_attribute("alt")
+    page.get_by_label("Method").select_option("occlusion")  # the reference stays
+    card.get_by_text("no verdict yet").wait_for()
+    assert reference.input_value() == "mean"
+
+
+def test_another_question_gives_another_attribution(uploaded):
+    from playwright.sync_api import expect
+
+    page = uploaded
+    card, contrast = page.locator("[data-family=cnn]"), page.get_by_label("Why not")
+    map_ = card.locator(".map img")
+    before, predicted = map_.get_attribute("src"), int(card.locator(".predicted").inner_text())
+    contrast.select_option(str((predicted + 1) % 10))
+    expect(map_).not_to_have_attribute("src", before)
+    expect(map_).to_have_attribute("src", re.compile("^data:image/png"))
+    contrast.select_option(str(predicted))
+    card.get_by_text(f"it predicts {predicted} itself").wait_for()
+    assert map_.get_attribute("src") is None
+    contrast.select_option("any other class")
+    expect(map_).to_have_attribute("src", before)
 
 
 def test_clearing_removes_the_predictions(page):
@@ -307,7 +387,9 @@ def process(project):
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("method", ["integrated_gradients", "expected_gradients", "rise"])
+@pytest.mark.parametrize(
+    "method", ["integrated_gradients:mean", "integrated_gradients:draws", "rise:black"]
+)
 def test_the_command_serves_the_networks_of_the_project(process, networks, method):
     check_predictions(post(process[1], png(drawing()), method, drawn=True).json(), networks, method)
 

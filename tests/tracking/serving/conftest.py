@@ -44,5 +44,5 @@ def network(tensorflow, project):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)
         data = config.load(Path("params.yaml")).dataset("digits")
-        references = trained.references("digits", ["expected_gradients"])
-        return trained.of_project(data, "digits", "cnn", 0, references)
+        train = trained.training("digits", ["integrated_gradients:draws"])
+        return trained.of_project(data, "digits", "cnn", 0, train)

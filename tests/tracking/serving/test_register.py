@@ -28,6 +28,17 @@ def inside(project, tables, tmp_path, monkeypatch):
     return mlflow.MlflowClient(uri)
 
 
+@pytest.fixture(scope="module")
+def champion(project, tables, tmp_path_factory):
+    """The champion of cnn, loaded from a registry of its own."""
+    uri = f"sqlite:///{shutil.copy(tables, tmp_path_factory.mktemp('champion'))}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project)
+        patch.setenv("MLFLOW_TRACKING_URI", uri)
+        register(config.load(Path("params.yaml")), "digits")
+        yield mlflow.pyfunc.load_model(f"models:/{CNN}@champion")
+
+
 def registered(capsys):
     """The lines that a registration prints."""
     register(config.load(Path("params.yaml")), "digits")
@@ -89,8 +100,43 @@ def test_the_champion_is_the_network_with_its_verdicts(inside, capsys, network):
         np.testing.assert_allclose(result["explanation"]["map"], own, atol=1e-4 * np.abs(own).max())
         assert result["explanation"]["verdict"] == network.verdict("gradient").text
         assert result["explanation"]["doubtful"]
-    with pytest.raises(MlflowException, match="params: expected explain alone, got 'explian'"):
+    known = "params: expected explain, contrast, got 'explian'"
+    with pytest.raises(MlflowException, match=known):
         champion.predict(IMAGES, params={"explian": "gradient"})
+
+
+def test_the_champion_explains_why_not_another_class(champion, network):
+    predicted = network.probabilities(IMAGES).argmax(axis=1)
+    contrast = int(predicted[0])
+    params = {"explain": "integrated_gradients", "contrast": contrast}
+    explanations = [each["explanation"] for each in champion.predict(IMAGES, params=params)]
+    # The best supported variant of the method that was named without a reference.
+    assert {each["method"] for each in explanations} == {"integrated_gradients:mean"}
+    assert [each["map"] is None for each in explanations] == (predicted == contrast).tolist()
+    assert explanations[0]["map"] is None
+    other = (contrast + 1) % 10
+    params = {"explain": "gradient", "contrast": other}
+    results = champion.predict(IMAGES, params=params)
+    images = IMAGES[predicted != other]
+    targets = predicted[predicted != other]
+    maps = network.attribute("gradient", images, targets, np.full(len(images), other))
+    given = [each["explanation"]["map"] for each in results if each["class"] != other]
+    np.testing.assert_allclose(given, maps, atol=1e-4 * np.abs(maps).max())
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"contrast": 3}, "contrast: expected a class, 0 to 9, beside explain, got 3"),
+        ({"explain": "gradient", "contrast": 10}, "contrast: expected a class, 0 to 9"),
+        ({"explain": "gradient", "contrast": -2}, "contrast: expected a class, 0 to 9"),
+        ({"explain": "gradient", "contrast": "three"}, "contrast"),
+        ({"explain": "rise:tea"}, "rise: expected a reference among black, mean, blur, draws"),
+    ],
+)
+def test_what_the_champion_cannot_explain_is_refused(champion, params, message):
+    with pytest.raises(MlflowException, match=message):
+        champion.predict(IMAGES, params=params)
 
 
 def test_the_best_seed_is_that_of_the_lowest_validation_loss(tmp_path, monkeypatch):

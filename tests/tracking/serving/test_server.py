@@ -89,7 +89,7 @@ def test_the_predictions_are_those_of_the_network(post, network):
     assert all("explanation" not in p for p in predictions)
 
 
-@pytest.mark.parametrize("method", ["integrated_gradients", "gradient", "expected_gradients"])
+@pytest.mark.parametrize("method", ["integrated_gradients:mean", "gradient", "occlusion:draws"])
 def test_the_attribution_comes_with_the_verdict_on_its_method(post, network, method):
     response = post({"inputs": IMAGES.tolist(), "params": {"explain": method}})
     explanations = [each["explanation"] for each in response.json()["predictions"]]
@@ -101,6 +101,18 @@ def test_the_attribution_comes_with_the_verdict_on_its_method(post, network, met
         assert explanation["method"] == method
         assert explanation["verdict"] == verdict.text
         assert explanation["doubtful"] is verdict.doubtful
+
+
+def test_a_method_without_a_reference_has_the_best_supported_one_and_a_contrast(post, network):
+    predicted = network.probabilities(IMAGES).argmax(axis=1)
+    contrast = int(predicted[0] + 1) % 10
+    params = {"explain": "integrated_gradients", "contrast": contrast}
+    response = post({"inputs": IMAGES[:1].tolist(), "params": params})
+    [explanation] = [each["explanation"] for each in response.json()["predictions"]]
+    variant = "integrated_gradients:mean"
+    assert explanation["method"] == variant
+    expected = network.attribute(variant, IMAGES[:1], predicted[:1], np.array([contrast]))
+    np.testing.assert_allclose(explanation["map"], expected[0], atol=1e-4 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize(
@@ -115,8 +127,14 @@ def test_the_attribution_comes_with_the_verdict_on_its_method(post, network, met
         ({"inputs": IMAGES.tolist(), "params": {"explain": 7}}, "explain"),
         (
             {"inputs": IMAGES.tolist(), "params": {"explain": "gradient", "seed": 1}},
-            "params: expected explain alone, got 'seed'",
+            "params: expected explain, contrast, got 'seed'",
         ),
+        ({"inputs": IMAGES.tolist(), "params": {"contrast": 3}}, "beside explain, got 3"),
+        (
+            {"inputs": IMAGES.tolist(), "params": {"explain": "gradient", "contrast": 10}},
+            "contrast: expected a class, 0 to 9",
+        ),
+        ({"inputs": IMAGES.tolist(), "params": {"explain": "rise", "contrast": "x"}}, "contrast"),
         (
             {"inputs": IMAGES.tolist(), "params": {"explain": "attention_rollout"}},
             "attention_rollout is not defined for cnn",
@@ -155,7 +173,11 @@ FUZZ = st.one_of(
     st.fixed_dictionaries({"inputs": JSON | st.lists(ROWS, max_size=2)}, optional={"params": JSON}),
     st.fixed_dictionaries(
         {"inputs": st.just(IMAGES.tolist())},
-        optional={"params": st.dictionaries(st.just("explain") | st.text(), JSON, max_size=2)},
+        optional={
+            "params": st.dictionaries(
+                st.sampled_from(["explain", "contrast"]) | st.text(), JSON, max_size=2
+            )
+        },
     ),
     st.binary(max_size=200),
 )
