@@ -222,6 +222,7 @@ def test_the_differences_by_hand_and_the_matched_removal_left_out():
         ("above controls", "random_map"): pytest.approx(mean),
         ("above controls", "difference:black"): pytest.approx(mean - 0.1),
         ("specific to the network", "other networks"): pytest.approx(mean - 0.3),
+        ("specific to the image", "another image"): pytest.approx(mean),
     }
     of_free = table["free"].to_dict()
     every = (0.9 + 0.5 + 0.6 + 0.7 + 0.4) / 5
@@ -465,6 +466,8 @@ def test_the_same_method_with_another_reference_is_a_choice_and_its_own_removal_
         ({"parameter_randomization_signed": -0.6}, FAILS, "fails parameter randomization"),
         ({"label_randomization_signed": 0.9}, FAILS, "fails label randomization"),
         ({"class_correlation": 1}, FAILS, "the same for every class"),
+        ({"other_images": 0.5}, FAILS, "about the class, not about the image"),
+        ({"other_images": NAN}, UNDECIDED, "not tested: specific to the image"),
         ({"others": 0.5}, FAILS, "about the data, not about the network"),
         (
             {"label_randomization_signed": NAN},
