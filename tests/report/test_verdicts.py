@@ -76,8 +76,26 @@ def agreed(cells, evaluation):
     return agreement.agreement(cells, evaluation)
 
 
-def page(cells, agreed, between=NOTHING):
-    return verdicts.page(cells, agreed, between, SETTING, "attributions.png")
+NAN = np.nan
+# Of an additive network, as the stage additive writes it.
+ADDITIVE = pd.DataFrame(
+    [
+        ["edges", True, NAN, NAN, NAN, NAN, NAN, NAN, 0.6, 0.5, 0.7],
+        ["occlusion:black", False, 0.4, 0.3, 0.5, 0.2, 0.1, 0.3, 0.2, 0.1, 0.3],
+        ["kernel_shap:black", False, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+        ["gradient", False, NAN, NAN, NAN, NAN, NAN, NAN, 0.75, 0.7, 0.8],
+    ],
+    columns=[
+        *("variant", "control", "error", "error_ci_low", "error_ci_high"),
+        *("dissimilarity", "dissimilarity_ci_low", "dissimilarity_ci_high"),
+        *("dissimilarity_black", "dissimilarity_black_ci_low", "dissimilarity_black_ci_high"),
+    ],
+)
+
+
+def page(cells, agreed, between=NOTHING, shortcuts=None):
+    trials = verdicts.Trials(agreed, between, ADDITIVE, shortcuts)
+    return verdicts.page(cells, trials, SETTING, "attributions.png")
 
 
 def changed(results, **changes):
@@ -247,7 +265,8 @@ def test_every_heading_of_every_table_is_explained(cells, agreed):
     heads = [lines[i - 1] for i, line in enumerate(lines) if line.startswith("|:")]
     headings = {heading.strip() for head in heads for heading in head.strip("|").split("|")}
     names = {"a", "b", "c", "", "method", "label", "prediction", "if you ask", "removal", "factor"}
-    on_the_page = {"verdict", "share"}
+    on_the_page = {"verdict", "share", "variant", "error", "dissimilarity, own reference"}
+    on_the_page |= {f"by {removal}'s truth" for removal in REMOVALS}
     between = ("ρ ", "top 10 % ")
     for heading in headings - names - on_the_page - set(REMOVALS):
         for part in between:
@@ -329,3 +348,32 @@ def test_a_single_family_is_not_compared(cells, evaluation):
 
 def test_families_without_a_shared_method_are_not_compared(cells, agreed):
     assert "similar attributions" not in page(cells, replace(agreed, shared=None))
+
+
+def test_known_reasons_stand_by_similarity_the_controls_last(cells, agreed):
+    made = page(cells, agreed)
+    rows = rows_of(made, "variant", after="Where the reasons are known")[2:]
+    assert [row[0] for row in rows] == ["kernel_shap:black", "occlusion:black", "gradient", "edges"]
+    assert rows[1] == [
+        *("occlusion:black", "0.400 (0.300 to 0.500)"),
+        *("0.200 (0.100 to 0.300)", "0.200 (0.100 to 0.300)"),
+    ]
+    assert rows[2][1:3] == ["–", "–"]
+
+
+def test_shortcuts_stand_by_family_where_there_are_any(cells, agreed):
+    assert "Finding a shortcut" not in page(cells, agreed)  # none where there is no such stage
+    table = pd.DataFrame(
+        [
+            ["a", "rise:mean", 0.99, 0.98, 1.0, True],
+            ["b", "rise:mean", 0.8, 0.7, 0.9, False],
+            ["a", "grad_cam", 0.5, 0.5, 0.5, False],
+        ],
+        columns=["family", "variant", "auc", "ci_low", "ci_high", "usable"],
+    )
+    made = page(cells, agreed, shortcuts=table)
+    section = made[made.index("Finding a shortcut") :]
+    assert rows_of(section, "variant")[2:] == [
+        ["rise:mean", "0.99 (0.98 to 1.00) ✓", "0.80 (0.70 to 0.90) ✗"],
+        ["grad_cam", "0.50 (0.50 to 0.50) ✗", "–"],
+    ]

@@ -115,7 +115,7 @@ def decisions(results: Mapping[str, Results]) -> pd.DataFrame:
     """`first`, by the question that one asks: a row a removal, a column a family."""
     wide = first(results).pivot(index="removal", columns="family", values="variants")
     order = [removal for removal in (*REMOVALS, "all") if removal in wide.index]
-    table = wide.reindex(order).replace("", "none").reset_index()
+    table = wide.reindex(order).fillna("").replace("", "none").reset_index()
     table.insert(0, "if you ask", [QUESTIONS[removal] for removal in table["removal"]])
     return table.rename_axis(columns=None)
 
