@@ -176,3 +176,30 @@ def test_without_evidence_nothing_is_outlined(families):
         del each.attributions["evidence"]
     (axes,) = pictures.families(families, each=1).axes
     assert len(axes.collections) == 0
+
+
+def boxes(figure):
+    """The places of the figure's texts, in pixels, once it is drawn."""
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    return [text.get_window_extent() for text in axes.texts if text.get_text()]
+
+
+def test_long_names_fit_into_the_pictures(attributions, leaderboard, results):
+    name = "temporal_saliency_rescaling:draws"
+    board = leaderboard({name: (0.5, UNDECIDED)})
+    cells = {
+        family: results(attributions=attributions(seed, name), leaderboard=board)
+        for seed, family in enumerate(("cnn", "lstm", "attention"))
+    }
+    figures = [
+        pictures.families(cells, each=1),
+        gallery(attributions(0, name), leaderboard({"integrated_gradients:draws": 0.1, name: 0.5})),
+    ]
+    for figure in figures:
+        each = boxes(figure)
+        assert min(box.x0 for box in each) >= 0
+        assert max(box.x1 for box in each) <= figure.bbox.width
+        assert max(box.y1 for box in each) <= figure.bbox.height
+    among = boxes(figures[0])
+    assert not [(a, b) for i, a in enumerate(among) for b in among[:i] if a.overlaps(b)]

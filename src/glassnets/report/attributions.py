@@ -39,7 +39,7 @@ def gallery(arrays: Arrays, leaderboard: pd.DataFrame, title: str, place: int) -
     methods = [method for method in leaderboard["method"] if method in arrays]
     names = leaderboards.names(leaderboard)
     rows, columns = 1 + len(methods), len(images)
-    tile, left, top = 0.85, 2.3, 0.65  # inches
+    tile, left, top = 0.85, 3.1, 0.65  # inches
     with figure(left + tile * columns + 0.1, top + tile * rows + 0.1, dpi=100) as drawn:
         drawn.suptitle(title, x=0.01, y=0.995, ha="left", weight="bold")
         tiles = _Tiles(drawn, rows, columns, left=left, top=top, right=0.1, bottom=0.1)
@@ -69,7 +69,7 @@ def families(results: Mapping[str, Results], each: int) -> Figure:
     examples = agreement.examples(attributions, methods, each)
     first = next(iter(attributions.values()))
     columns = 1 + len(attributions)
-    tile, left, top, bottom = 1.5, 1.75, 0.6, 0.3  # inches
+    tile, left, top, bottom = 1.5, 1.75, 0.85, 0.3  # inches
     pitch = 1.17  # from row to row, in tiles
     height = tile * pitch * len(examples)
     with figure(left + tile * columns + 0.1, top + height + bottom, dpi=110) as drawn:
@@ -89,8 +89,10 @@ def families(results: Mapping[str, Results], each: int) -> Figure:
             method = methods[family]
             name, why, frame = leaderboards.names(results[family].leaderboard)[method]
             over = -0.06 if why is None else -0.17
-            tiles.write(column, over, name, size=9)
-            tiles.write(column, over - 0.12, family, weight="bold")
+            name = name.replace(", ", ",\n")  # as wide as a tile
+            tiles.write(column, over, name, size=7.5, va="bottom")
+            lines = 1 + name.count("\n")
+            tiles.write(column, over - 0.03 - 0.1 * lines, family, weight="bold")
             if why is not None:
                 tiles.write(column, -0.06, why, size=7.5, color=frame)
             for row, example in enumerate(examples):

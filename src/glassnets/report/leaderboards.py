@@ -195,9 +195,9 @@ def chart(leaderboard: pd.DataFrame, title: str) -> Figure:
     vertical line is the best control's value of a score of which higher or lower is better.
     """
     scores = measured(leaderboard)
-    with figure(2.5 + 1.7 * len(scores), 1.8 + 0.34 * len(leaderboard), dpi=100) as drawn:
+    with figure(3.3 + 1.7 * len(scores), 1.8 + 0.34 * len(leaderboard), dpi=100) as drawn:
         drawn.suptitle(title, x=0.01, y=0.99, ha="left", weight="bold")
-        grid = margins(drawn, left=2.4, right=0.15, top=1.0, bottom=0.75) | {"wspace": 0.1}
+        grid = margins(drawn, left=3.2, right=0.15, top=1.0, bottom=0.75) | {"wspace": 0.1}
         columns = drawn.subplots(1, len(scores), squeeze=False, gridspec_kw=grid)[0]
         for axes, (name, score) in zip(columns, scores.items(), strict=True):
             _dots(axes, leaderboard, name, score)
