@@ -121,10 +121,11 @@ def _draw_biases(model):
 
 
 BOARD = """\
-method,control,passes,marks,rank,infidelity,infidelity_ci_low,infidelity_ci_high
-gradient,False,False,not better than edges,2,0.9,0.8,1.0
-integrated_gradients,False,True,,1,0.1,0.05,0.2
-edges,True,False,,,0.5,0.4,0.6
+method,control,verdict,share,unstable,reasons,rank,infidelity,infidelity_ci_low,infidelity_ci_high
+integrated_gradients:black,False,fails,0,False,not above edges,1,0.3,0.2,0.4
+integrated_gradients:mean,False,holds,0.8,False,,2,0.1,0.05,0.2
+gradient,False,undecided,0.2,True,undecided: above edges (some 300 images would tell),3,0.9,0.8,1.0
+edges,True,,,False,,,0.5,0.4,0.6
 """
 
 

@@ -79,7 +79,11 @@ def spread(
     ]
     removals = [r for r in REMOVALS if all(f"{STATISTIC}_{r}" in own for own in scores.values())]
     if len(methods) < 2 or len(references) < 2 or not removals:
-        return pd.DataFrame(), pd.DataFrame()
+        ends = ["ci_low", "ci_high"]
+        return (
+            pd.DataFrame(columns=["removal", "factor", "share", *ends]),
+            pd.DataFrame(columns=["factor", "level", "effect", *ends]),
+        )
     values = np.stack(
         [
             scores[f"{method}:{reference}"][f"{STATISTIC}_{removal}"]

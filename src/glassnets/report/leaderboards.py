@@ -89,10 +89,13 @@ def best_shared(leaderboards: Mapping[str, pd.DataFrame]) -> Shared | None:
 
 
 def by_rank(leaderboards: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Every method of any family, by mean rank, the controls last."""
-    methods = pd.concat(leaderboards.values()).groupby("method")
-    each = methods.agg({"control": "any", "rank": "mean"})
-    order: list[str] = each.sort_values(["control", "rank", "method"]).index.tolist()
+    """Every method of any family, the best supported first (whose verdict holds, or is undecided,
+    in more of the families that have it), then by mean rank; the controls last."""
+    boards = pd.concat(leaderboards.values())
+    doubt = boards["verdict"].map({HOLDS: 0, UNDECIDED: 1, FAILS: 2})
+    methods = boards.assign(doubt=doubt).groupby("method")
+    each = methods.agg({"control": "any", "doubt": "mean", "rank": "mean"})
+    order: list[str] = each.sort_values(["control", "doubt", "rank", "method"]).index.tolist()
     return order
 
 
