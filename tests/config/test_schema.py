@@ -52,7 +52,7 @@ defaults:
       weight_decay: 0.1
       label_smoothing: 0.0
       ema_momentum: 0.0
-  verdict: {{max_correlation: 0.5, min_followed: 0.9}}
+  verdict: {{max_correlation: 0.5, max_class_correlation: 0.9, min_followed: 0.9}}
   training:
     batch_size: 32
     schedule: cosine
@@ -61,6 +61,7 @@ defaults:
     ema_momentum: 0.0
   attribution:
     random_state: 0
+    references: [black, mean]
     removal: {{blur: 0.25, noise: 0.01}}
     methods: {{gradient: {{}}, rise: {{masks: 10}}}}
     metrics: {{}}
