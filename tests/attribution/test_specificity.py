@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from glassnets.attribution.metrics.faithfulness import FaithfulnessCorrelation, random_subsets
+from glassnets.attribution.metrics.faithfulness import FaithfulnessCorrelation
 from glassnets.attribution.specificity import between_families, of_other_images
+from glassnets.attribution.subsets import random_subsets
 from glassnets.config.schema import Evaluation
 
 OPTIONS = FaithfulnessCorrelation(subsets=60, fraction=0.2)

@@ -257,8 +257,8 @@ def test_methods_and_metrics_are_in_the_manifests_of_what_computes_them(ours):
         code = manifest["code"]
         methods = any(name.startswith("glassnets.attribution.methods.") for name in code)
         metrics = any(name.startswith("glassnets.attribution.metrics.") for name in code)
-        attributing = ("attribute", "judge", "additive", "shortcut", "compare")
-        judging = ("judge", "shortcut", "compare")
+        attributing = ("attribute", "judge", "additive", "shortcut")
+        judging = ("judge", "shortcut")
         assert (methods, metrics) == (path.stem in attributing, path.stem in judging)
 
 
@@ -367,7 +367,8 @@ def test_a_manifest_has_every_parameter_that_its_stage_reads(parameters, ours, d
         "attribute": network | methods,
         "judge": network | attribution,
         "verdict": {name: whole[name] for name in READS["verdict"] - {"attribution"}}
-        | {"references": attribution["references"]},
+        | {name: attribution[name] for name in ("references", "random_state")}
+        | {"faithfulness_correlation": attribution["metrics"]["faithfulness_correlation"]},
         "additive": some | {"additive": whole["additive"]},
         "shortcut": some
         | {"shortcut": whole["shortcut"], "network": cell["network"], "training": cell["training"]},
@@ -490,8 +491,8 @@ attribute@digits-feedforward, attribute@digits-lstm, judge@digits-attention, jud
 judge@digits-feedforward, judge@digits-lstm, additive@digits, compare@digits |
 | the references | attribute, judge, verdict, additive, shortcut, compare |
 | the width of the blur that is a reference | attribute, judge, additive, shortcut, compare |
-| a metric's file | judge, shortcut, compare |
-| a method's file | attribute, judge, additive, shortcut, compare |
+| a metric's file | judge, shortcut |
+| a method's file | attribute, judge, additive, shortcut |
 | a family's file | train of cnn, evaluate of cnn, memorise of cnn, attribute of cnn, \
 judge of cnn, shortcut of cnn |
 | the training loop | train, memorise, additive, shortcut |

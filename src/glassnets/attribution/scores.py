@@ -116,3 +116,4 @@ SCORES = {
     ),
 }
 HEADLINE, *_ = SCORES
+INTERVENTIONS = ("cue_changed", "rest_changed")  # the scores of `localization.intervention`

@@ -8,6 +8,7 @@ left the drops. So no network is needed here.
 
 from collections.abc import Mapping
 from itertools import permutations
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -15,22 +16,29 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from statsmodels.stats.multitest import multipletests
 
-from glassnets.attribution.metrics.faithfulness import (
-    FaithfulnessCorrelation,
-    random_subsets,
-)
 from glassnets.attribution.references import REMOVALS
+from glassnets.attribution.subsets import random_subsets
 from glassnets.attribution.verdicts import reference_of
 from glassnets.config.schema import Evaluation
 from glassnets.data import Arrays
 from glassnets.evaluation import bootstrap
 from glassnets.evaluation.bootstrap import Values
 
+
+class Subsets(Protocol):
+    """Of the metric's options, what its sets of pixels are drawn by."""
+
+    @property
+    def subsets(self) -> int: ...
+    @property
+    def fraction(self) -> float: ...
+
+
 Drops = Mapping[str, Values]  # by removal: standardised, float64 (seeds, n, subsets)
 
 
 def of_other_images(
-    attributions: Arrays, drops: Drops, options: FaithfulnessCorrelation, random_state: int
+    attributions: Arrays, drops: Drops, options: Subsets, random_state: int
 ) -> dict[str, dict[str, Values]]:
     """The faithfulness correlation of each image's drops with the map of the next image of the
     sample of which the same network predicts the same class: by variant and removal, float64
@@ -71,9 +79,7 @@ def _next_of_class(predictions: NDArray[np.int64]) -> NDArray[np.int64]:
     return following
 
 
-def _subsets(
-    attributions: Arrays, options: FaithfulnessCorrelation, random_state: int
-) -> list[NDArray[np.bool_]]:
+def _subsets(attributions: Arrays, options: Subsets, random_state: int) -> list[NDArray[np.bool_]]:
     """The sets of pixels that the metric drew for each seed's network."""
     shape = attributions["images"].shape[1:]
     return [
@@ -85,7 +91,7 @@ def _subsets(
 def between_families(
     attributions: Mapping[str, Arrays],
     drops: Mapping[str, Drops],
-    options: FaithfulnessCorrelation,
+    options: Subsets,
     random_state: int,
     evaluation: Evaluation,
 ) -> pd.DataFrame:

@@ -142,6 +142,15 @@ def write_factors(folder):
     artefacts.save_table(folder / "effects.csv", pd.DataFrame(effects))
 
 
+def write_additive(folder):
+    """additive.csv of additive@D."""
+    table = pd.DataFrame({"variant": list(METHODS), "control": [False, False, False, True]})
+    for name in ("error", "dissimilarity", "dissimilarity_mean"):
+        for end, value in (("", 0.2), ("_ci_low", 0.1), ("_ci_high", 0.3)):
+            table[f"{name}{end}"] = value
+    artefacts.save_table(folder / "additive.csv", table)
+
+
 @pytest.fixture(scope="session")
 def made_up_project():
     """``made_up_project(folder, evidence=False)``: makes it there, with results of four families
@@ -164,6 +173,7 @@ def made_up_project():
             "duplicates_of_earlier_parts": {"train": 0, "validation": 0, "test": 2},
         }
         artefacts.save_json(results / "split.json", split)
+        write_additive(results)
         manifest = folder / "manifests" / "digits" / "compare.json"
         manifest.parent.mkdir(parents=True)
         artefacts.save_json(manifest, {"packages": {"numpy": "2.4.6", "pandas": "3.1.1"}})

@@ -30,7 +30,7 @@ def run():
 def outputs(results):
     """The files that compare added, by their path in results/digits."""
     files = {str(path.relative_to(results)): path for path in results.rglob("*") if path.is_file()}
-    inputs = ("cells/", "split.json", "sample.csv")
+    inputs = ("cells/", "additive.csv", "split.json", "sample.csv")
     return {name: path.read_bytes() for name, path in files.items() if not name.startswith(inputs)}
 
 

@@ -18,8 +18,8 @@ from glassnets.attribution.metrics.metric import NETWORK, Judged, Scores, Values
 from glassnets.attribution.metrics.removal import Filling, Masks, without
 from glassnets.attribution.network import Floats
 from glassnets.attribution.references import OF_OTHERS, REMOVALS, RemovedBy
+from glassnets.attribution.subsets import random_subsets
 from glassnets.config.schema import Positive, ProperFraction, Shape
-from glassnets.evaluation.metrics import softmax
 
 Removals = Annotated[tuple[RemovedBy, ...], Field(min_length=1)]
 
@@ -123,6 +123,8 @@ def _curves(
 def _values(judged: Judged, changed: Floats, i: int) -> Values:
     """Probability and logit of image i's class for changed images (d, m, h, w), means over d:
     float64 (2, m)."""
+    from glassnets.evaluation.metrics import softmax  # scikit-learn takes a second to load
+
     logits = judged.network.outputs(changed.reshape(-1, *changed.shape[2:]))
     of_class = np.stack([softmax(logits), logits])[..., judged.targets[i]]
     mean: Values = of_class.reshape(2, *changed.shape[:2]).mean(axis=1)
@@ -174,14 +176,6 @@ def faithfulness_correlation(judged: Judged, options: FaithfulnessCorrelation, s
         of_each = [scored[f"faithfulness_correlation_{by}"] for by in removals]
         scored["faithfulness_correlation"] = np.mean(of_each, axis=0)
     return scores
-
-
-def random_subsets(shape: Shape, count: int, fraction: float, seed: int) -> Masks:
-    """Masks bool (count, h, w), each of this fraction of the pixels, at least one."""
-    pixels = shape[0] * shape[1]
-    chosen = np.arange(pixels) < max(1, round(fraction * pixels))
-    rng = np.random.default_rng(seed)
-    return rng.permuted(np.tile(chosen, (count, 1)), axis=1).reshape(count, *shape)
 
 
 def _changes(

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from glassnets.attribution.methods.method import Options
 from glassnets.attribution.metrics.metric import Judged, Scores, Values, metric
 
-INTERVENTIONS = ("cue_changed", "rest_changed")  # the scores of `intervention`
-
 
 @metric()
 def localization(judged: Judged, options: Options, seed: int) -> Scores:
