@@ -165,8 +165,9 @@ def test_patches_lie_on_no_grid(modulus):
     for places in starts.values():
         for along in np.transpose(places):
             shares = np.bincount(along % modulus, minlength=modulus) / len(along)
+            # A patch of 6 in a quarter of 8 pixels has three places, so not all are as frequent.
             assert (shares > 0.6 / modulus).all(), shares
-            assert (shares < 1.4 / modulus).all(), shares
+            assert (shares < 1.8 / modulus).all(), shares
 
 
 def test_no_single_patch_says_whether_two_run_the_same_way():
