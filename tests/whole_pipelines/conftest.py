@@ -120,9 +120,10 @@ def _tiny(content, *, images=300, sample=6, seeds=(0, 1), epochs=3) -> None:
         kernel_shap={"patch_size": 4, "coalitions": 200, "draws": 2},
         temporal_saliency_rescaling={"draws": 2},
     )
+    defaults["attribution"]["references"] = ["mean", "draws"]
     metrics = defaults["attribution"]["metrics"]
-    metrics["deletion_insertion"]["steps"] = 4
-    metrics["faithfulness_correlation"]["subsets"] = 10
+    metrics["deletion_insertion"].update(steps=4, removals=["black", "mean"])
+    metrics["faithfulness_correlation"].update(subsets=10, removals=["black", "mean"])
     metrics["infidelity"]["draws"] = 10
     metrics["max_sensitivity"].update(draws=2, images=2)
     metrics["parameter_randomization"].update(draws=1, images=2, cascade_images=1)
@@ -134,6 +135,7 @@ def _tiny(content, *, images=300, sample=6, seeds=(0, 1), epochs=3) -> None:
         dataset.pop("memorise", None)
         if name == "planted":
             dataset["shape"]["images"] = images  # the others would be made for nothing
+            dataset["shortcut"]["images"] = 4
         dataset["attribution"] = {
             "methods": {"occlusion": {"patch_size": 2, "stride": 1, "draws": 2}},
             "metrics": {"localization": {}} if name == "planted" else {},

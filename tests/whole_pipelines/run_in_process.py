@@ -85,6 +85,7 @@ def main(folder: Path, families: list[str]) -> None:
         for stage in ("train", "evaluate", "memorise", "attribute", "judge", "verdict"):
             run(stage, "digits", family)
     if set(families) == set(params.dataset("digits").families):
+        run("additive", "digits")
         run("compare", "digits")
     for name in ("data", "manifests", "models", "results"):
         for path in sorted((folder / name).rglob("*")):
