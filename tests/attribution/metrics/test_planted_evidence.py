@@ -34,16 +34,14 @@ def arrays(dataset):
 
 @pytest.fixture(scope="module")
 def network(tensorflow, dataset, arrays):
-    """An attention network that has learnt the cue."""
-    cell = dataset.family("attention")
+    """A CNN that has learnt the cue."""
+    cell = dataset.family("cnn")
     runtime.set_seed(0)
-    model, activations = families.build(
-        "attention", cell.network, dataset.image_shape, dataset.classes
-    )
+    model, activations = families.build("cnn", cell.network, dataset.image_shape, dataset.classes)
     parts = [
         {name: array[rows] for name, array in arrays.items()} for rows in (np.s_[600:], np.s_[:600])
     ]
-    recipe = cell.training.model_copy(update={"epochs": 5})
+    recipe = cell.training.model_copy(update={"epochs": 8, "batch_size": 32})
     training.fit(model, *parts, recipe, 0, lambda loss: None, lambda epoch, logs: None)
     part = {name: arrays[name][600:] for name in ("images", "labels")}
     return Explained(model, activations, references=part["images"], labels=part["labels"])
