@@ -74,6 +74,7 @@ def test_a_family_that_is_forced_repeats_every_byte(clone):
     assert clone.run("git", "status", "--porcelain") == ""
 
 
+@pytest.mark.exhaustive
 def test_another_recipe_moves_no_other_family_and_the_way_back_trains_nothing(clone):
     """Three epochs, two, three again by `dvc exp run`, and back to the last commit."""
     first = clone.hashes("models", "results")
@@ -120,7 +121,11 @@ def test_bad_parameters_stop_the_pipeline_and_lose_nothing(clone):
 
 
 @pytest.mark.parametrize(
-    ("stage", "seconds"), [("train@digits-cnn", 7), ("memorise@digits-attention", 7)]
+    ("stage", "seconds"),
+    [
+        ("train@digits-cnn", 7),
+        pytest.param("memorise@digits-attention", 7, marks=pytest.mark.exhaustive),
+    ],
 )
 def test_a_kill_leaves_no_trace(clone, stage, seconds):
     before = clone.lock()

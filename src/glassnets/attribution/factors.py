@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from glassnets.attribution.references import REMOVALS
-from glassnets.attribution.verdicts import Scores
+from glassnets.attribution.verdicts import Scores, method_of, reference_of
 from glassnets.config.schema import Evaluation, Reference
 from glassnets.evaluation import bootstrap
 from glassnets.evaluation.bootstrap import Values
@@ -25,32 +25,28 @@ _AXES = {"method": 1, "reference": 2, "removal": 3}
 def by_removal(scores: Scores, controls: list[str], evaluation: Evaluation) -> pd.DataFrame:
     """Every variant's mean score by every removal, a row each: variant, method, reference, removal,
     control; matched, whether the removal is the variant's own reference; mean, ci_low, ci_high."""
-    rows = []
-    for variant, own in scores.items():
-        method, _, reference = variant.partition(":")
-        for removal in REMOVALS:
-            if (values := own.get(f"{STATISTIC}_{removal}")) is None:
-                continue
-            draws = bootstrap.means(values[np.newaxis], evaluation)[0]
-            rows.append(
-                {
-                    "variant": variant,
-                    "method": method,
-                    "reference": reference,
-                    "removal": removal,
-                    "control": variant in controls,
-                    "matched": removal == reference,
-                    "mean": values.mean(),
-                    **dict(
-                        zip(
-                            ("ci_low", "ci_high"),
-                            bootstrap.interval(draws, evaluation.confidence_level),
-                            strict=True,
-                        )
-                    ),
-                }
-            )
-    return pd.DataFrame(rows)
+    values = {
+        (variant, removal): own[f"{STATISTIC}_{removal}"]
+        for variant, own in scores.items()
+        for removal in REMOVALS
+        if f"{STATISTIC}_{removal}" in own
+    }
+    if not values:
+        return pd.DataFrame()
+    draws = bootstrap.means(np.stack(list(values.values())), evaluation)
+    level = evaluation.confidence_level
+    return pd.DataFrame(
+        {
+            "variant": variant,
+            "method": method_of(variant),
+            "reference": reference_of(variant) or "",
+            "removal": removal,
+            "control": variant in controls,
+            "matched": removal == reference_of(variant),
+            **_summary("mean", values[variant, removal].mean(), own, level),
+        }
+        for (variant, removal), own in zip(values, draws, strict=True)
+    )
 
 
 def spread(
@@ -74,7 +70,7 @@ def spread(
     """
     methods = [
         method
-        for method in dict.fromkeys(variant.partition(":")[0] for variant in scores)
+        for method in dict.fromkeys(method_of(variant) for variant in scores)
         if all(f"{method}:{r}" in scores and f"{method}:{r}" not in controls for r in references)
     ]
     removals = [r for r in REMOVALS if all(f"{STATISTIC}_{r}" in own for own in scores.values())]
@@ -98,13 +94,13 @@ def spread(
     level = evaluation.confidence_level
     parts: dict[str, Any] = {"all": slice(None)} | {r: [i] for i, r in enumerate(removals)}
     shares = [
-        {"removal": name, "factor": factor, **_summary("share", share, of_draws[factor], level)}
+        {"removal": name, "factor": factor, **_summary("share", share[0], of_draws[factor], level)}
         for name, part in parts.items()
         for of_draws in [_shares(draws[..., part])]
         for factor, share in _shares(mean[..., part]).items()
     ]
     effects = [
-        {"factor": factor, "level": name, **_summary("effect", effect[:, i], of_draws[:, i], level)}
+        {"factor": factor, "level": name, **_summary("effect", effect[0, i], of_draws[:, i], level)}
         for factor, names in (("method", methods), ("reference", references))
         for effect, of_draws in [
             (
@@ -117,9 +113,9 @@ def spread(
     return pd.DataFrame(shares), pd.DataFrame(effects)
 
 
-def _summary(name: str, value: Values, draws: Values, level: float) -> dict[str, float]:
+def _summary(name: str, value: float, draws: Values, level: float) -> dict[str, float]:
     low, high = bootstrap.interval(draws, level)
-    return {name: float(value[0]), "ci_low": low, "ci_high": high}
+    return {name: float(value), "ci_low": low, "ci_high": high}
 
 
 def _shares(table: Values) -> Mapping[str, Values]:

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
-from statsmodels.stats.multitest import multipletests
 
 from glassnets.attribution.references import REMOVALS
 from glassnets.attribution.subsets import random_subsets
@@ -23,6 +22,7 @@ from glassnets.config.schema import Evaluation
 from glassnets.data import Arrays
 from glassnets.evaluation import bootstrap
 from glassnets.evaluation.bootstrap import Values
+from glassnets.evaluation.multiplicity import holm
 
 
 class Subsets(Protocol):
@@ -35,6 +35,12 @@ class Subsets(Protocol):
 
 
 Drops = Mapping[str, Values]  # by removal: standardised, float64 (seeds, n, subsets)
+
+
+def drops_of(of_network: Mapping[str, Values]) -> Drops:
+    """The drops that the metric left among a network's scores."""
+    kept = {name.partition("drops_")[2]: values for name, values in of_network.items()}
+    return {removal: values for removal, values in kept.items() if removal}
 
 
 def of_other_images(
@@ -137,7 +143,7 @@ def between_families(
             )
     table = pd.DataFrame(rows)
     if len(table):
-        table["p_holm"] = multipletests(table["p_holm"], method="holm")[1]
+        table["p_holm"] = holm(table["p_holm"])
     return table
 
 

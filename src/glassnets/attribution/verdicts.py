@@ -22,7 +22,6 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau, norm
-from statsmodels.stats.multitest import multipletests
 
 from glassnets.attribution.references import OF_OTHERS, REMOVALS
 from glassnets.attribution.scores import HEADLINE, SCORES
@@ -30,6 +29,7 @@ from glassnets.config.schema import Evaluation, Reference
 from glassnets.config.schema import Verdict as Thresholds
 from glassnets.evaluation import bootstrap
 from glassnets.evaluation.bootstrap import Values
+from glassnets.evaluation.multiplicity import holm
 
 Scores = Mapping[str, Mapping[str, Values]]
 Summary = dict[str, Any]  # of a score: see `summaries`
@@ -146,6 +146,11 @@ def _removals(scores: Scores, statistic: str) -> list[str]:
         if name.startswith(f"{statistic}_")
     )
     return [name for name in REMOVALS if name in found]
+
+
+def method_of(variant: str) -> str:
+    """The method that a variant's name says."""
+    return variant.partition(":")[0]
 
 
 def reference_of(variant: str) -> str | None:
@@ -291,7 +296,7 @@ def decided(table: pd.DataFrame, level: float) -> pd.DataFrame:
     count = grouped.size().to_numpy()
     above = norm.sf(weakest["z"])
     below = np.minimum(1, norm.cdf(weakest["z"]) * count)
-    corrected = multipletests(np.concatenate([above, below]), method="holm")[1]
+    corrected = holm(np.concatenate([above, below]))
     p_above, p_below = np.split(corrected, 2)
     value = np.select([p_above < 1 - level, p_below < 1 - level], [HOLDS, FAILS], UNDECIDED)
     threshold = norm.isf((1 - level) / len(corrected)) + norm.ppf(_POWER)
@@ -420,11 +425,10 @@ def _choices(under: Mapping[str, Mapping[str, str]], variants: Sequence[str]) ->
             for name, verdicts in under.items()
             if own is None or name != f"removal {own} alone"
         ]
-        method = variant.partition(":")[0]
         rows += [
             (variant, f"reference {reference_of(other)}", next(iter(under.values()))[other])
             for other in variants
-            if other != variant and own and other.partition(":")[0] == method
+            if other != variant and own and method_of(other) == method_of(variant)
         ]
     return pd.DataFrame(rows, columns=["method", "choice", "verdict"])
 
@@ -509,7 +513,7 @@ def first_by_removal(
             se = np.array([np.std(draws[a] - draws[b]) for a, b in pairs])
             difference = np.array([mean[a] - mean[b] for a, b in pairs])
             p = norm.sf(difference / np.maximum(se, 1e-12))
-            shown = multipletests(p, 1 - level, method="holm")[0]
+            shown = holm(p) <= 1 - level
             beaten = {b for (_, b), above in zip(pairs, shown, strict=True) if above}
             rivals = [variant for variant in rivals if variant not in beaten]
         result[removal] = rivals

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.multitest import multipletests
 
 from glassnets.errors import GlassnetsError
+from glassnets.evaluation.multiplicity import holm
 
 Correctness = dict[str, NDArray[np.bool_]]
 
@@ -81,6 +81,5 @@ def pairwise(right: Correctness, seeds: list[int]) -> pd.DataFrame:
         rows.append(row | {"ahead": ahead, "p": 1.0 if ahead == "neither" else max(by_seed)})
     columns = [f"only_{side}_{seed}" for seed in seeds for side in "ab"]
     table = pd.DataFrame(rows, columns=["family_a", "family_b", *columns, "ahead", "p"])
-    # Of no pairs (a single family) there is nothing to correct.
-    table["p_holm"] = multipletests(table["p"], method="holm")[1] if rows else table["p"]
+    table["p_holm"] = holm(table["p"])
     return table

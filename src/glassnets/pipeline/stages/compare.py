@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from ruamel.yaml import YAML
 
-from glassnets.attribution.specificity import between_families
+from glassnets.attribution.specificity import between_families, drops_of
 from glassnets.config.schema import Dataset, Params, requested
 from glassnets.evaluation import paired_tests
 from glassnets.pipeline import artefacts, manifests
@@ -113,7 +113,7 @@ def _shortcuts(dataset: str, results: Mapping[str, Results]) -> pd.DataFrame | N
 
 
 def _between(params: Params, dataset: str, results: Mapping[str, Results]) -> pd.DataFrame:
-    """See `between.between_families`; an empty table where its metric was not computed."""
+    """See `between_families`; an empty table where its metric was not computed."""
     settings = params.dataset(dataset).attribution
     options: Any = requested(settings.metrics).get("faithfulness_correlation")
     if options is None:
@@ -121,12 +121,7 @@ def _between(params: Params, dataset: str, results: Mapping[str, Results]) -> pd
     drops = {}
     for family in results:
         scores, _ = artefacts.load_scores(artefacts.scores(dataset, family))
-        of_network = scores[artefacts.NETWORK]
-        drops[family] = {
-            name.removeprefix("drops_"): values
-            for name, values in of_network.items()
-            if name.startswith("drops_")
-        }
+        drops[family] = drops_of(scores[artefacts.NETWORK])
     attributions = {family: each.attributions for family, each in results.items()}
     return between_families(attributions, drops, options, settings.random_state, params.evaluation)
 

@@ -29,11 +29,7 @@ def verdict(params: Params, dataset: str, family: str) -> None:
     options: Any = requested(data.attribution.metrics).get("faithfulness_correlation")
     if options is not None:
         arrays = artefacts.load_arrays(artefacts.attributions(dataset, family))
-        drops = {
-            name.removeprefix("drops_"): values
-            for name, values in of_network.items()
-            if name.startswith("drops_")
-        }
+        drops = specificity.drops_of(of_network)
         random_state = data.attribution.random_state
         others = specificity.of_other_images(arrays, drops, options, random_state)
         for variant, own in others.items():
