@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from glassnets.attribution.metrics.localization import relevance_mass
+from glassnets.attribution.metrics.localization import average_precision, relevance_mass
+from glassnets.attribution.verdicts import method_of
 from glassnets.config.schema import Evaluation
 from glassnets.evaluation import bootstrap
 
@@ -29,12 +30,9 @@ def scores(maps: NDArray[np.float32], tag: NDArray[np.bool_]) -> dict[str, Value
     ``mass``, the share of the map's positive part that lies on the tag (0 for a map without one),
     and ``precision``, the average precision of the map as a ranking of the pixels.
     """
-    from sklearn.metrics import average_precision_score
-
     rows = maps.reshape(len(maps), -1).astype(np.float64)
     pixels = tag.reshape(len(tag), -1)
-    precision = [average_precision_score(on, row) for on, row in zip(pixels, rows, strict=True)]
-    return {"mass": relevance_mass(rows, pixels), "precision": np.array(precision)}
+    return {"mass": relevance_mass(rows, pixels), "precision": average_precision(rows, pixels)}
 
 
 def area(tagged: Values, clean: Values, evaluation: Evaluation) -> dict[str, float]:
@@ -101,7 +99,7 @@ def table(
             area(values[score, "tagged"], values[score, "clean"], evaluation) for score in SCORES
         )
         rows.append(
-            {"variant": name, "method": name.partition(":")[0]}
+            {"variant": name, "method": method_of(name)}
             | {"reference": reference, "control": control}
             | mass
             | {"usable": mass["auc"] >= min_auc}

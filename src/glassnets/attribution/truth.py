@@ -104,7 +104,7 @@ def table(
     names = sorted(known, key=lambda name: "_" in name)  # against the own reference's truth first
     rows = []
     for variant, (reference, control) in variants.items():
-        row: dict[str, Any] = {"variant": variant, "method": variant.partition(":")[0]}
+        row: dict[str, Any] = {"variant": variant, "method": verdicts.method_of(variant)}
         row |= {"reference": reference, "control": control}
         for name in names:
             summary = summaries[variant].get(name, {})

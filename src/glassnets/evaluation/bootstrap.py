@@ -41,12 +41,19 @@ def means(values: Values, evaluation: Evaluation) -> Values:
     where a resample drew nothing that is defined. Columns with the same NaN may be subtracted: the
     mean of a difference is the difference of the means, on the same draws."""
     of_seed, of_image = draws(*values.shape[1:], evaluation)
+
+    def total(part: Values) -> Values:
+        by_seed = [(part[:, s] @ of_image.T) * of_seed[:, s] for s in range(values.shape[1])]
+        summed: Values = np.sum(by_seed, axis=0)
+        return summed
+
     defined = ~np.isnan(values)
-    total, count = (
-        np.sum([(part[:, s] @ of_image.T) * of_seed[:, s] for s in range(values.shape[1])], axis=0)
-        for part in (np.where(defined, values, 0), defined.astype(np.float64))
-    )
-    means: Values = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    sums = total(np.where(defined, values, 0))
+    if defined.all():  # every resample draws as many
+        count = np.full_like(sums, np.prod(values.shape[1:]))
+    else:
+        count = total(defined.astype(np.float64))
+    means: Values = np.divide(sums, count, out=np.full(sums.shape, np.nan), where=count > 0)
     return means
 
 

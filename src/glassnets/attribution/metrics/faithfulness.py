@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from glassnets.attribution.methods.method import Options
-from glassnets.attribution.metrics.metric import NETWORK, Judged, Scores, Values, in_first, metric
+from glassnets.attribution.metrics.metric import NETWORK, Judged, Scores, Values, metric
 from glassnets.attribution.metrics.removal import Filling, Masks, without
 from glassnets.attribution.network import Floats
 from glassnets.attribution.references import OF_OTHERS, REMOVALS, RemovedBy
@@ -22,6 +22,7 @@ from glassnets.attribution.subsets import random_subsets
 from glassnets.config.schema import Positive, ProperFraction, Shape
 
 Removals = Annotated[tuple[RemovedBy, ...], Field(min_length=1)]
+QUANTITIES = ("probability", "logit")  # whose curves are taken
 
 
 class DeletionInsertion(Options):
@@ -49,38 +50,35 @@ def deletion_insertion(judged: Judged, options: DeletionInsertion, seed: int) ->
     removals = list(dict.fromkeys(options.removals))
     filling = Filling(judged.network, judged.noise, options.draws, seed)
     scores: Scores = {name: {} for name in judged.maps}
-    ranks = np.stack([_ranks(maps) for maps in judged.maps.values()], axis=1)  # (n, maps, h, w)
+    # Maps of other networks go through this one together with its own: in few, large batches.
+    of_others = [each for maps in judged.others.values() for each in maps]
+    ranks = np.stack([_ranks(maps) for maps in (*judged.maps.values(), *of_others)], axis=1)
     for by in removals:
         curves = _curves(judged, ranks, counts, by, filling)
         areas = np.trapezoid(curves, counts / pixels)  # (q, n, maps, 2)
+        differences = areas[..., 1] - areas[..., 0]
         for place, own in enumerate(scores.values()):
             for way, name in enumerate(("deletion", "insertion")):
                 own[f"{name}_curve_{by}"] = curves[0, :, place, way]
-            for quantity, area in zip(("probability", "logit"), areas, strict=True):
-                deletion, insertion = area[:, place].T
-                own[f"deletion_{quantity}_{by}"] = deletion
-                own[f"insertion_{quantity}_{by}"] = insertion
-                own[f"insertion_minus_deletion_{quantity}_{by}"] = insertion - deletion
+                for quantity, area in zip(QUANTITIES, areas, strict=True):
+                    own[f"{name}_{quantity}_{by}"] = area[:, place, way]
+            for quantity, difference in zip(QUANTITIES, differences, strict=True):
+                own[f"insertion_minus_deletion_{quantity}_{by}"] = difference[:, place]
+        last = len(judged.maps)
+        for variant, maps in judged.others.items():
+            first, last = last, last + len(maps)
+            same = ~np.isnan(maps[:, :, 0, 0]).T
+            for quantity, difference in zip(QUANTITIES, differences, strict=True):
+                name = f"insertion_minus_deletion_{quantity}_{by}{OF_OTHERS}"
+                scores[variant][name] = _mean_where(difference[:, first:last], same)
     for own in scores.values():
         of_each = [own[f"insertion_minus_deletion_probability_{by}"] for by in removals]
         own["insertion_minus_deletion"] = np.mean(of_each, axis=0)
-    for name, maps in judged.others.items():
-        others = np.stack([_ranks(each) for each in maps], axis=1)  # (k, networks, h, w)
-        same = ~np.isnan(maps[:, :, 0, 0]).T
-        for by in removals:
-            curves = _curves(judged, others, counts, by, filling)
-            for quantity, area in zip(
-                ("probability", "logit"), np.trapezoid(curves, counts / pixels), strict=True
-            ):
-                each = area[..., 1] - area[..., 0]
-                scores[name][f"insertion_minus_deletion_{quantity}_{by}{OF_OTHERS}"] = in_first(
-                    _mean_where(each, same), len(judged.images)
-                )
     return scores
 
 
 def _mean_where(values: Values, defined: NDArray[np.bool_]) -> Values:
-    """The mean of each row of (k, networks) over the entries defined, NaN where none is: (k,)."""
+    """The mean of each row of (n, networks) over the entries defined, NaN where none is: (n,)."""
     count = defined.sum(axis=1)
     total = np.where(defined, values, 0).sum(axis=1)
     mean: Values = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
@@ -101,13 +99,13 @@ def _curves(
     filling: Filling,
 ) -> Values:
     """The class's probability and logit after counts (k,) pixels are removed, or put back: float64
-    (2, n, maps, 2, k), deletion before insertion. ranks are (n, maps, h, w), of the first images.
+    (2, n, maps, 2, k), deletion before insertion. ranks are (n, maps, h, w).
     """
     shape, inner = judged.network.image_shape, counts[1:-1, np.newaxis, np.newaxis]
     curves = np.empty((2, *ranks.shape[:2], 2, len(counts)))
     # Images with all or no pixels removed are the same for every map.
     ends = np.stack([np.ones(shape, bool), np.zeros(shape, bool)])
-    for i, image in enumerate(judged.images[: len(ranks)]):
+    for i, image in enumerate(judged.images):
         deleted = ranks[i, :, np.newaxis] < inner  # (maps, steps − 1, h, w)
         between = np.stack([deleted, ~deleted], axis=1)
         removed = np.concatenate([ends, between.reshape(-1, *shape)])
@@ -166,12 +164,9 @@ def faithfulness_correlation(judged: Judged, options: FaithfulnessCorrelation, s
         for name, own in sums.items():
             scores[name][f"faithfulness_correlation_{by}"] = (own * drops).mean(axis=1)
         for name, each in of_others.items():
-            k = len(each[0])
-            values = np.stack([(own * drops[:k]).mean(axis=1) for own in each], axis=1)
+            values = np.stack([(own * drops).mean(axis=1) for own in each], axis=1)
             same = ~np.isnan(judged.others[name][:, :, 0, 0]).T
-            scores[name][f"faithfulness_correlation_{by}{OF_OTHERS}"] = in_first(
-                _mean_where(values, same), len(judged.images)
-            )
+            scores[name][f"faithfulness_correlation_{by}{OF_OTHERS}"] = _mean_where(values, same)
     for scored in (scores[name] for name in judged.maps):
         of_each = [scored[f"faithfulness_correlation_{by}"] for by in removals]
         scored["faithfulness_correlation"] = np.mean(of_each, axis=0)

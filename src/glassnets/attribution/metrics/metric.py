@@ -37,8 +37,8 @@ class Judged:
     noise: standard deviation of the noise of the removal noisy_linear, of the range 0…255.
     variants: what the maps are by, as far as they are by methods of ours.
     seed: of the variants' draws.
-    others: by variant, float32 (networks, k, h, w), maps of the first k images for the same classes
-    by other networks, NaN where such a network predicts another class.
+    others: by variant, float32 (networks, n, h, w), maps of the images for the same classes by
+    other networks, NaN where such a network predicts another class.
     evidence: bool (n, h, w), the pixels that decide the label, where they are known.
     suppressor: bool (n, h, w), pixels that help the decision and are no evidence.
     memorised: the weights (as ``model.get_weights()``) of a network of the same shape that

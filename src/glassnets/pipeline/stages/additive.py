@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from glassnets import runtime
-from glassnets.attribution import truth
+from glassnets.attribution import truth, verdicts
 from glassnets.attribution.methods import requested_variants
 from glassnets.attribution.methods.perturbations import grid_of_patches
 from glassnets.attribution.network import Explained
@@ -64,7 +64,7 @@ def additive(params: Params, dataset: str) -> None:
             of_seed: dict[str, dict[str, NDArray[np.float64]]] = {}
             for name, variant in variants.items():
                 maps = variant(network, images, targets, seed=settings.random_state)
-                values = truth.by_patch(maps, patches, name.partition(":")[0])
+                values = truth.by_patch(maps, patches, verdicts.method_of(name))
                 of_seed[name] = own = {}
                 for end, key in _compared(variant, variants).items():
                     if not (variant.control or variant.method.sensitivity):  # else not in logits
