@@ -48,12 +48,12 @@ test: env lint  ## Lint, check types, run all tests that take seconds
 test-exhaustive: env  ## Run the tests that take minutes: whole rebuilds, kills, servers, other processors
 	pytest -m exhaustive --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-test-oracles: .venv-oracles/.complete  ## Compare attributions with those of Xplique and SHAP (after make run)
+test-oracles: .venv-oracles/.complete  ## Compare attributions with those of Xplique, Quantus and SHAP (after make run)
 	@test -f models/digits/cnn/seed-0.weights.h5 || \
 	  { echo "error: expected the trained networks of digits, got none; make run" >&2; exit 2; }
 	.venv-oracles/bin/python -m pytest oracles
 
-# Xplique and SHAP need other versions of packages that are pinned here: an environment of their own.
+# Xplique, Quantus and SHAP need other versions of packages that are pinned here: an environment of their own.
 .venv-oracles/.complete: requirements.txt requirements-dev.txt requirements-oracles.txt pyproject.toml
 	@echo "Building the environment of the oracles in .venv-oracles (once, about two minutes)"
 	$(PYTHON) -m venv --clear .venv-oracles

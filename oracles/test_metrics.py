@@ -20,10 +20,9 @@ the end, and an error where they did not change; Xplique draws all weights unifo
 variances and scales of normalisation too, and rounds the share of layers down, to none in a small
 network, without a word. So the rank correlation alone is compared; ours also of absolute values.
 
-Infidelity, label randomisation, class sensitivity, localisation and completeness are in neither
-library, nor are removals by a blur, by draws or by ROAD's interpolation; average precision is
-scikit-learn's own. Quantus and Captum, which have more of these, are not held against: Captum needs
-PyTorch, and Quantus has not been tried.
+Infidelity, label randomisation and completeness are in neither library, nor are removals by a blur
+or by draws; average precision is scikit-learn's own. What Quantus has: see test_quantus.py. Captum
+is not held against, for it needs PyTorch.
 """
 
 from dataclasses import replace
