@@ -124,7 +124,8 @@ BOARD = """\
 method,control,verdict,share,unstable,reasons,rank,infidelity,infidelity_ci_low,infidelity_ci_high
 integrated_gradients:black,False,fails,0,False,not above edges,1,0.3,0.2,0.4
 integrated_gradients:mean,False,holds,0.8,False,,2,0.1,0.05,0.2
-gradient,False,undecided,0.2,True,undecided: above edges (some 300 images would tell),3,0.9,0.8,1.0
+gradient,False,undecided,0.2,True,undecided whether above edges (some 300 images would tell),\
+3,0.9,0.8,1.0
 edges,True,,,False,,,0.5,0.4,0.6
 """
 

@@ -106,7 +106,7 @@ def test_several_networks_and_methods(run):
     assert re.findall(r"^(.+) predicts", out, re.MULTILINE) == ["lstm (seed 0)", "cnn (seed 0)"]
     assert out.count("edges: a control") == 2
     assert "gradient: no verdict yet: `dvc repro verdict@digits-lstm`" in out
-    assert "gradient: undecided: above edges (some 300 images would tell)" in out
+    assert "gradient: undecided whether above edges (some 300 images would tell)" in out
 
 
 @pytest.mark.parametrize(

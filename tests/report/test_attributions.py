@@ -10,7 +10,7 @@ import pytest
 from glassnets.report import attributions as pictures
 from glassnets.report import drawing
 
-UNDECIDED = "undecided: above edges (some 300 images would tell)"
+UNDECIDED = "undecided whether above edges (some 300 images would tell)"
 METHODS = ("rise", "occlusion", "edges", "random_map")
 
 

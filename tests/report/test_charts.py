@@ -8,7 +8,7 @@ from glassnets.report import charts
 from glassnets.report.results import Setting
 
 IMAGES = {"train": 9, "validation": 3, "test": 3}
-SETTING = Setting("digits", "Random split", IMAGES, 0, 2, (0, 1), 0.9)
+SETTING = Setting("digits", "Random split", IMAGES, 0, 2, (0, 1), 0.9, 0.5, 0.9)
 
 
 def rows(spec):

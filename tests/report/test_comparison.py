@@ -16,6 +16,8 @@ SETTING = Setting(
     sample=24,
     seeds=(0, 1),
     confidence_level=0.95,
+    max_correlation=0.5,
+    max_class_correlation=0.9,
 )
 
 

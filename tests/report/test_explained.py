@@ -28,7 +28,9 @@ VERDICTS = {
             ("infidelity ↓", "2.00 (1 to 3)"),
         ),
     ),
-    "rise:blur": Verdict("undecided: above edges (some 300 images would tell)", value="undecided"),
+    "rise:blur": Verdict(
+        "undecided whether above edges (some 300 images would tell)", value="undecided"
+    ),
     "edges": Verdict("a control: it does not depend on the network", value="control"),
     "smoothgrad": Verdict("no verdict yet: `dvc repro` gives it", value=""),
 }
@@ -112,7 +114,7 @@ def test_frames_and_names_have_the_colour_of_the_verdict(monkeypatch):
     assert titles["gradient"] == titles["smoothgrad"] == "#000000"
     assert titles["occlusion, mean"] == titles["edges"] == red
     assert titles["rise, blur"] == brown
-    [reason] = [text for text in titles if text.startswith("undecided: above edges")]
+    [reason] = [text for text in titles if text.startswith("undecided whether above edges")]
     assert titles[reason] == brown
 
 

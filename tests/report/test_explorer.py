@@ -9,7 +9,7 @@ from PIL import Image
 
 from glassnets.report import explorer
 
-UNDECIDED = "undecided: above edges (some 300 images would tell)"
+UNDECIDED = "undecided whether above edges (some 300 images would tell)"
 
 
 def picture(uri):

@@ -18,7 +18,7 @@ from glassnets.report.results import Setting
 
 TEMPLATES = Path(__file__).parents[2] / ".dvc" / "plots"
 
-SETTING = Setting("digits", "Official split", {"test": 100}, 0, 2, (0, 1), 0.95)
+SETTING = Setting("digits", "Official split", {"test": 100}, 0, 2, (0, 1), 0.95, 0.5, 0.9)
 
 
 @pytest.fixture

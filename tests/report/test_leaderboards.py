@@ -14,7 +14,7 @@ from glassnets.pipeline import artefacts
 from glassnets.report import drawing, leaderboards
 from glassnets.report.leaderboards import Shared, Verdict
 
-UNDECIDED = "undecided: above edges (some 300 images would tell)"
+UNDECIDED = "undecided whether above edges (some 300 images would tell)"
 COMMAND = "dvc repro verdict@digits-cnn"
 BOARD = pd.read_csv(
     io.StringIO(
@@ -23,8 +23,8 @@ insertion_minus_deletion_ci_low,insertion_minus_deletion_ci_high,infidelity,infi
 infidelity_ci_high
 gradient,False,holds,0.8,False,,1,0.5,0.4,0.6,0.034567,0.01,0.05
 occlusion:mean,False,fails,0,False,fails label randomization; not above edges,2,0.3,0.2,0.4,2,1,3
-rise:blur,False,undecided,0.25,True,undecided: above edges (some 300 images would tell),3,0.2,0.1,\
-0.3,,,
+rise:blur,False,undecided,0.25,True,undecided whether above edges (some 300 images would tell),\
+3,0.2,0.1,0.3,,,
 edges,True,,,False,,,-0.25,-0.5,0,1,1,1
 """
     )
@@ -100,7 +100,7 @@ def test_a_verdict_that_holds_has_its_share_its_rank_and_scores():
 def test_a_verdict_that_does_not_hold_has_the_reasons():
     failed, undecided = verdict("occlusion:mean"), verdict("rise:blur")
     assert failed.text == "fails: fails label randomization; not above edges"
-    assert undecided.text == "undecided: above edges (some 300 images would tell) (unstable)"
+    assert undecided.text == "undecided whether above edges (some 300 images would tell) (unstable)"
     assert [each.value for each in (failed, undecided)] == ["fails", "undecided"]
     assert failed.doubtful
     assert undecided.doubtful

@@ -13,7 +13,7 @@ from glassnets.report import model_card
 from glassnets.report.results import Setting
 
 IMAGES = {"train": 9000, "validation": 300, "test": 6000}
-SETTING = Setting("digits", "Random split", IMAGES, 0, 24, (0, 1, 2), 0.95)
+SETTING = Setting("digits", "Random split", IMAGES, 0, 24, (0, 1, 2), 0.95, 0.5, 0.9)
 CLASSES = pd.DataFrame(
     {
         "class": [0, 1],
@@ -84,7 +84,7 @@ def test_it_states_the_results(card):
         "| accuracy |",
         "0.9001 to 0.9301",
         "3 networks together: 30. Most often 0 predicted as 1 (30).",
-        "cnn: of 2 variants 1 holds, 0 undecided, 1 fails; believe occlusion:mean first, under",
+        "cnn: of 2 variants 1 holds, 0 undecided, 1 fails; believe occlusion:mean first: none",
         "- The verdict holds: occlusion:mean.",
         "- rise: not above edges.",
         "- Rebuild: make run",

@@ -22,5 +22,5 @@ def test_how_the_test_part_was_taken(parameters, changes, text):
 
 
 def test_levels_follow_the_confidence_level():
-    setting = Setting("digits", "Official split", {}, 0, 24, (0,), 0.9)
+    setting = Setting("digits", "Official split", {}, 0, 24, (0,), 0.9, 0.5, 0.9)
     assert (setting.significance_level, setting.percent) == (0.1, "90 %")

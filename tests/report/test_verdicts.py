@@ -11,9 +11,9 @@ from glassnets.attribution.references import REMOVALS
 from glassnets.report import agreement, verdicts
 from glassnets.report.results import Setting
 
-SETTING = Setting("digits", "Random split", {}, 0, 6, (0, 1, 2), 0.95)
+SETTING = Setting("digits", "Random split", {}, 0, 6, (0, 1, 2), 0.95, 0.5, 0.9)
 FAILED = "not above edges; fails label randomization"
-UNDECIDED = "undecided: above edges (some 300 images would tell)"
+UNDECIDED = "undecided whether above edges (some 300 images would tell)"
 NOTHING = pd.DataFrame()
 
 
@@ -119,12 +119,12 @@ def rows_of(text, first_heading, after=""):
 
 def test_each_family_has_a_conclusion(cells):
     assert verdicts.conclusions(cells) == [
-        "a: of 3 variants 2 hold, 0 undecided, 1 fails; believe rise:mean first, under every "
-        "removal that is not its reference.",
-        "b: of 2 variants 1 holds, 1 undecided, 0 fail; believe rise:mean first, under every "
-        "removal that is not its reference.",
+        "a: of 3 variants 2 hold, 0 undecided, 1 fails; believe rise:mean first: none is shown to "
+        "score above it by any removal but its reference.",
+        "b: of 2 variants 1 holds, 1 undecided, 0 fail; believe rise:mean first: none is shown to "
+        "score above it by any removal but its reference.",
         "c: no verdict of 2 variants holds; the best supported is occlusion "
-        "(undecided: above edges (some 300 images would tell)).",
+        "(undecided whether above edges (some 300 images would tell)).",
     ]
     depends = changed(cells["a"], believe_first=[])
     assert verdicts.conclusion("d", depends) == (
@@ -142,9 +142,9 @@ def test_which_to_believe_stands_by_what_is_asked(cells):
     decided = verdicts.decisions({family: cells[family] for family in "ab"})
     assert decided.to_numpy().tolist() == [
         ["what is present, on a black background", "black", "x, y", "z"],
-        ["what differs from the mean image", "mean", "none", "none"],
-        ["what the surrounding pixels do not tell already", "noisy_linear", "none", "z"],
-        ["any of these", "all", "x, y", "none"],
+        ["what differs from the mean image", "mean", "none with another reference", "–"],
+        ["what the surrounding pixels do not tell already", "noisy_linear", "–", "z"],
+        ["whichever of these", "all", "x, y", "depends on the removal"],
     ]
     assert decided.columns.tolist() == ["if you ask", "removal", "a", "b"]
 
@@ -154,9 +154,9 @@ def test_the_page_has_the_table_of_decisions(cells, agreed):
     assert rows[0] == ["if you ask", "removal", "a", "b", "c"]
     assert rows[2] == [
         *("what is present, on a black background", "black"),
-        *("rise:mean, occlusion", "rise:mean", "none"),
+        *("rise:mean, occlusion", "rise:mean", "none holds"),
     ]
-    assert rows[-1] == ["any of these", "all", "rise:mean", "rise:mean", "none"]
+    assert rows[-1] == ["whichever of these", "all", "rise:mean", "rise:mean", "none holds"]
 
 
 def test_a_score_by_the_variants_own_reference_stands_in_brackets(cells, agreed):
@@ -211,6 +211,7 @@ def test_the_least_difference_from_other_families_stands_by_variant(cells, agree
         ("rise:mean", "a", "b", 0.3, 0.01),
         ("rise:mean", "a", "c", 0.4, 0.049),
         ("occlusion", "a", "b", 0.1, 0.05),
+        ("edges", "a", "b", 0, 1),
     )
     text = page(cells, agreed, between)
     head, _, *rows = rows_of(text, "method", after="## About this family's network, or about")
@@ -252,7 +253,7 @@ def test_the_page_has_its_setting_its_figure_and_its_verdicts(cells, agreed):
         "## What cannot be concluded",
         "0.81 between removals, 0.70 between seeds, 0.90 between metrics.\n",
         "- ✗ rollout: not above edges; fails label randomization",
-        "- ? occlusion: undecided: above edges (some 300 images would tell)",
+        "- ? occlusion: undecided whether above edges (some 300 images would tell)",
     ):
         assert part in text, part
     for conclusion in verdicts.conclusions(cells):
@@ -365,15 +366,16 @@ def test_shortcuts_stand_by_family_where_there_are_any(cells, agreed):
     assert "Finding a shortcut" not in page(cells, agreed)  # none where there is no such stage
     table = pd.DataFrame(
         [
-            ["a", "rise:mean", 0.99, 0.98, 1.0, True],
-            ["b", "rise:mean", 0.8, 0.7, 0.9, False],
-            ["a", "grad_cam", 0.5, 0.5, 0.5, False],
+            ["a", "rise:mean", False, 0.99, 0.98, 1.0, True],
+            ["b", "rise:mean", False, 0.8, 0.7, 0.9, False],
+            ["a", "grad_cam", False, 0.6, 0.5, 0.7, False],
+            ["a", "edges", True, 0.5, 0.5, 0.5, False],
         ],
-        columns=["family", "variant", "auc", "ci_low", "ci_high", "usable"],
+        columns=["family", "variant", "control", "auc", "ci_low", "ci_high", "usable"],
     )
     made = page(cells, agreed, shortcuts=table)
     section = made[made.index("Finding a shortcut") :]
     assert rows_of(section, "variant")[2:] == [
-        ["rise:mean", "0.99 (0.98 to 1.00) ✓", "0.80 (0.70 to 0.90) ✗"],
-        ["grad_cam", "0.50 (0.50 to 0.50) ✗", "–"],
+        ["rise:mean", "0.99 (0.98 to 1.00) usable", "0.80 (0.70 to 0.90)"],
+        ["grad_cam", "0.60 (0.50 to 0.70)", "–"],
     ]

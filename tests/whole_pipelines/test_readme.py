@@ -129,7 +129,7 @@ def test_a_picture_is_explained(clone):
     pixels = np.zeros((28, 28), np.uint8)
     pixels[4:24, 12:16] = 255
     Image.fromarray(pixels).save(clone.folder / "my-digit.png")
-    output = clone.run(*EXPLAIN.split(), "--dataset", "digits")
+    output = clone.run(*EXPLAIN.split())
     for family in ("feedforward", "lstm", "cnn", "attention"):
         assert family in output
     with Image.open(clone.folder / "my-digit-explained.png") as figure:

@@ -447,15 +447,24 @@ def _reasons(tests: pd.DataFrame, images: int, localized: bool) -> list[str]:
             reasons[FAILS].append(_failed(row))
         elif row["value"] == UNDECIDED:
             more = row["images"] * images
-            would = f"some {more:,.0f} images would tell" if more < 1e5 else "no difference seen"
-            reasons[UNDECIDED].append(f"undecided: {_claim(row)} ({would})")
+            count = f"some {more:,.0f}" if more < 1e5 else "more than 100,000"
+            would = f"{count} images would tell"
+            reasons[UNDECIDED].append(f"undecided whether {_claim(row)} ({would})")
     return [*reasons[FAILS], *reasons[UNDECIDED]]
 
 
 def _claim(row: Mapping[Any, Any]) -> str:
-    if row["test"] == "localization":
-        return f"average precision above {row['against']}"
-    return f"above {row['against']}" if row["test"] == "above controls" else str(row["test"])
+    match row["test"]:
+        case "localization":
+            return f"average precision above {row['against']}"
+        case "above controls":
+            return f"above {row['against']}"
+        case "class sensitivity":
+            return "maps of two classes differ"
+        case "parameter randomization" | "label randomization" as test:
+            return f"it passes {test}"
+        case test:
+            return str(test)
 
 
 def _failed(row: Mapping[Any, Any]) -> str:

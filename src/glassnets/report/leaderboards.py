@@ -267,7 +267,7 @@ def names(leaderboard: pd.DataFrame) -> dict[str, Named]:
     why = reasons(leaderboard)
     for method, value in values(leaderboard).items():
         title = titled(method) + (" (control)" if value == CONTROL else "")
-        first, more, _ = why.get(method, "").removeprefix("undecided: ").partition("; ")
+        first, more, _ = why.get(method, "").removeprefix("undecided whether ").partition("; ")
         short = first.partition(" (")[0]
         reason = f"{MARKS[value]} {short}{' …' if more else ''}" if method in why else None
         named[method] = Named(title, reason, FRAMES[value])

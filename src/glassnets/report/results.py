@@ -49,6 +49,8 @@ class Setting:
     sample: int  # test images that are explained
     seeds: tuple[int, ...]
     confidence_level: float
+    max_correlation: float  # these two as in `schema.Verdict`
+    max_class_correlation: float
 
     @property
     def significance_level(self) -> float:

@@ -1,7 +1,7 @@
 """verdicts.md: which attributions to believe, on what that depends, and how far families agree."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from glassnets.attribution.references import REMOVALS
 from glassnets.attribution.scores import HEADLINE, SCORES
-from glassnets.attribution.verdicts import FAILS, UNDECIDED, best, passing, reference_of
+from glassnets.attribution.verdicts import FAILS, HOLDS, UNDECIDED, best, passing, reference_of
 from glassnets.report import leaderboards
 from glassnets.report.agreement import Agreement
 from glassnets.report.formats import columns_of, interval, interval_of, listed, number, plural
@@ -26,7 +26,7 @@ QUESTIONS = {
     "blur": "which detail matters, beyond the coarse shape",
     "draws": "what tells this image from other images of the data",
     "noisy_linear": "what the surrounding pixels do not tell already",
-    "all": "any of these",
+    "all": "whichever of these",
 }
 # Scores of the page's tables; the others are in leaderboards.csv.
 _SHOWN = ("own_minus_others", "faithfulness_correlation", "class_correlation", "average_precision")
@@ -54,7 +54,8 @@ def conclusion(family: str, results: Results) -> str:
     text = f"{family}: of {of} {hold}, {verdicts[UNDECIDED]} undecided, {fail}; "
     if first := verdicts["believe_first"]:
         return (
-            f"{text}believe {listed(first)} first, under every removal that is not its reference."
+            f"{text}believe {listed(first)} first: none is shown to score above it by any removal "
+            "but its reference."
         )
     return f"{text}which to believe first depends on the removal."
 
@@ -89,7 +90,7 @@ def page(results: Mapping[str, Results], trials: Trials, setting: Setting, pictu
         shares=shares(results),
         families=[_family(family, each) for family, each in results.items()],
         agreement=_agreement(trials.agreement),
-        between=_between(trials.between, setting),
+        between=_between(trials.between, _controls(results), setting),
         additive=_additive(trials.additive),
         shortcuts=None if trials.shortcuts is None else _shortcuts(trials.shortcuts),
         scores=[score for name, score in SCORES.items() if name in measured],
@@ -98,10 +99,10 @@ def page(results: Mapping[str, Results], trials: Trials, setting: Setting, pictu
 
 
 def first(results: Mapping[str, Results]) -> pd.DataFrame:
-    """The variants to believe first, ", " between them, a row a family and removal, and one for
-    "all" removals: family, removal, variants."""
+    """The variants to believe first, ", " between them, or why there is none, a row a family and
+    removal, and one for "all" removals: family, removal, variants."""
     rows = [
-        (family, removal, listed(variants))
+        (family, removal, listed(variants) or _none(removal, each))
         for family, each in results.items()
         for removal, variants in {
             **each.verdicts["first_by_removal"],
@@ -111,11 +112,18 @@ def first(results: Mapping[str, Results]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["family", "removal", "variants"])
 
 
+def _none(removal: str, results: Results) -> str:
+    """Why no variant is to be believed first."""
+    if not results.verdicts[HOLDS]:
+        return "none holds"
+    return "depends on the removal" if removal == "all" else "none with another reference"
+
+
 def decisions(results: Mapping[str, Results]) -> pd.DataFrame:
     """`first`, by the question that one asks: a row a removal, a column a family."""
     wide = first(results).pivot(index="removal", columns="family", values="variants")
     order = [removal for removal in (*REMOVALS, "all") if removal in wide.index]
-    table = wide.reindex(order).fillna("").replace("", "none").reset_index()
+    table = wide.reindex(order).fillna("–").reset_index()
     table.insert(0, "if you ask", [QUESTIONS[removal] for removal in table["removal"]])
     return table.rename_axis(columns=None)
 
@@ -209,9 +217,11 @@ def _additive(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _shortcuts(table: pd.DataFrame) -> pd.DataFrame:
-    """A row a variant, a column a family: the area under the ROC curve, ✓ where it is usable."""
+    """A row a variant that is no control, a column a family: the area under the ROC curve, and
+    whether that is usable."""
+    table = table[~table["control"]]
     text = [
-        f"{interval(row['auc'], row['ci_low'], row['ci_high'])} {'✓' if row['usable'] else '✗'}"
+        f"{interval(row['auc'], row['ci_low'], row['ci_high'])}{' usable' if row['usable'] else ''}"
         for row in table.to_dict("records")
     ]
     wide = table.assign(text=text).pivot(index="variant", columns="family", values="text")
@@ -219,11 +229,20 @@ def _shortcuts(table: pd.DataFrame) -> pd.DataFrame:
     return order.reset_index().rename_axis(columns=None)
 
 
-def _between(table: pd.DataFrame, setting: Setting) -> pd.DataFrame | None:
-    """A row a variant, a column a family: the smallest difference from another family's maps, and
-    for how many of them one was shown. None where nothing was compared."""
+def _controls(results: Mapping[str, Results]) -> set[str]:
+    """The controls of any family."""
+    boards = pd.concat(each.leaderboard for each in results.values())
+    return set(boards.loc[boards["control"], "method"])
+
+
+def _between(
+    table: pd.DataFrame, controls: Collection[str], setting: Setting
+) -> pd.DataFrame | None:
+    """A row a variant that is no control, a column a family: the smallest difference from another
+    family's maps, and for how many of them one was shown. None where nothing was compared."""
     if table.empty:
         return None
+    table = table[~table["method"].isin(controls)]
     shown = table.assign(shown=table["p_holm"] < setting.significance_level)
     groups = shown.groupby(["method", "family"], sort=False)
     each = groups.agg(least=("difference", "min"), shown=("shown", "sum"), of=("shown", "size"))

@@ -147,7 +147,7 @@ def test_the_verdict_stands_beside_every_attribution(url):
         for method in ("gradient", "integrated_gradients:mean", "grad_cam", "edges")
     }
     cnn = {method: networks["cnn"] for method, networks in by_method.items()}
-    assert cnn["gradient"]["verdict"].startswith("undecided: above edges")
+    assert cnn["gradient"]["verdict"].startswith("undecided whether above edges")
     assert (cnn["gradient"]["value"], cnn["gradient"]["doubtful"]) == ("undecided", True)
     held = cnn["integrated_gradients:mean"]
     assert held["scores"] == [["infidelity ↓", "0.10 (0.05 to 0.20)"]]
@@ -247,7 +247,7 @@ def test_another_method_gives_another_attribution_and_its_verdict(page):
     assert card.get_attribute("class").split() == ["card"]
     before = card.locator(".map img").get_attribute("src")
     page.get_by_label("Method").select_option("gradient")
-    card.get_by_text("⚠ undecided: above edges").wait_for()
+    card.get_by_text("⚠ undecided whether above edges").wait_for()
     assert card.get_attribute("class").split() == ["card", "doubtful", "undecided"]
     assert card.locator(".map img").get_attribute("src") != before
     assert page.locator("#reference").is_disabled()

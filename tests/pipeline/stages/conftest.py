@@ -17,7 +17,7 @@ FAMILIES = {"attention": 0.90, "cnn": 0.99, "feedforward": 0.91, "lstm": 0.93}
 # Variants with their insertion − deletion, and the verdicts on them.
 METHODS = {"occlusion:mean": 0.4, "occlusion:blur": 0.35, "rise:mean": 0.3, "edges": 0.1}
 VERDICTS = ["holds", "undecided", "fails", ""]
-REASONS = ["", "undecided: above edges (some 300 images would tell)", "not above edges", ""]
+REASONS = ["", "undecided whether above edges (some 300 images would tell)", "not above edges", ""]
 REMOVALS = ("black", "mean", "noisy_linear")
 SAMPLE = [7, 3, 5, 1, 8, 2]  # rows in raw
 TEST_IMAGES = 600

@@ -81,7 +81,7 @@ def test_another_reference_can_be_chosen(opened):
     before = card.locator(".sheet").first.get_attribute("style")
     reference.select_option("blur")
     assert card.locator(".sheet").first.get_attribute("style") != before
-    assert "⚠ undecided: above edges" in card.locator(".verdict").inner_text()
+    assert "⚠ undecided whether above edges" in card.locator(".verdict").inner_text()
     assert card.get_attribute("class").split() == ["card", "doubtful", "undecided"]
     assert "Method: occlusion, reference blur." in page.locator("#chosen").inner_text()
     method.select_option("rise")  # which has no blur
@@ -95,7 +95,7 @@ def test_another_reference_can_be_chosen(opened):
 def test_every_verdict_that_does_not_hold_has_its_mark_and_reason(report):
     html = report.read_text(encoding="utf-8")
     assert html.count('<span class="why">✗ not above edges</span>') == 4
-    assert html.count('<span class="why">? undecided: above edges') == 4
+    assert html.count('<span class="why">? undecided whether above edges') == 4
 
 
 def test_the_true_evidence_is_outlined_until_it_is_switched_off(opened):

@@ -62,6 +62,8 @@ def compare(params: Params, dataset: str) -> None:
         sample=len(sample),
         seeds=tuple(seeds),
         confidence_level=params.evaluation.confidence_level,
+        max_correlation=data.verdict.max_correlation,
+        max_class_correlation=data.verdict.max_class_correlation,
     )
     run = _run(params, dataset)
 

@@ -105,7 +105,7 @@ def _beliefs(family: str) -> tuple[str, ...]:
     mnist = _cell("mnist", "leaderboards", family)
     verdicts = mnist[~mnist["control"]]["verdict"]
     counts = " / ".join(str((verdicts == value).sum()) for value in VALUES)
-    first = _cell("mnist", "first", family).set_index("removal")["variants"].fillna("none")
+    first = _cell("mnist", "first", family).set_index("removal")["variants"]
     return (family, counts, *(first[removal] for removal in (*REMOVALS, "all")))
 
 
