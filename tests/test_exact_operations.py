@@ -270,7 +270,7 @@ def test_an_additive_network_runs_exact_operations(tensorflow, parameters, draw_
     assert inexact(run) == set()
 
 
-def test_methods_and_metrics_run_exact_operations(network, attribute, draw_images, parameters):
+def test_methods_and_metrics_run_exact_operations(network, attribute, draw_images):
     x, y = draw_images(2), np.array([3, 7], np.int32)
 
     def run():

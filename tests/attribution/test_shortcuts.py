@@ -89,8 +89,7 @@ def test_a_row_a_variant(evaluation):
         ]
         for shift in (2, 0)
     )
-    variants = {"one:black": ("black", False), "edges": (None, True)}
-    table = shortcuts.table(variants, tagged, clean, 0.95, evaluation)
+    table = shortcuts.table(tagged, clean, ["edges"], 0.95, evaluation)
     assert table["method"].tolist() == ["one", "edges"]
     assert table["reference"].fillna("none").tolist() == ["black", "none"]
     assert table["control"].tolist() == [False, True]

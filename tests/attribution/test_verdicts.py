@@ -35,6 +35,7 @@ from glassnets.attribution.verdicts import (
     withhold_localization,
 )
 from glassnets.config.schema import Evaluation, Verdict
+from glassnets.evaluation.multiplicity import holm
 
 NAN = np.nan
 CONTROLS = ("random_map", "difference:black", "difference:mean")
@@ -282,15 +283,6 @@ def test_average_precision_is_compared_with_every_like_control():
 
 
 # Decisions
-
-
-def holm(p):
-    """Holm (1979): the k-th smallest of m is multiplied by m − k + 1, kept in order, at most 1."""
-    order, result, highest = np.argsort(p), np.empty(len(p)), 0.0
-    for k, place in enumerate(order):
-        highest = max(highest, min(1.0, p[place] * (len(p) - k)))
-        result[place] = highest
-    return result
 
 
 def table_of(*rows):

@@ -64,7 +64,7 @@ defaults:
     references: [black, mean]
     removal: {{blur: 0.25, noise: 0.01}}
     methods: {{gradient: {{}}, rise: {{masks: 10}}}}
-    metrics: {{}}
+    metrics: {{deletion_insertion: {{}}}}
   lstm:
     network: {{bidirectional: true, kernel_initializer: glorot_uniform, head: flatten}}
 digits: &dataset
@@ -269,6 +269,8 @@ BAD_EDITS = {
     "digits.attribution.methods.gradient: 1": "digits.attribution.methods.gradient: "
     "expected a group of keys or null, got 1",
     "digits.attribution.methods.edges: {}": "digits.attribution.methods.edges: expected one of …",
+    "digits.attribution.metrics.deletion_insertion: null": "digits.attribution.metrics: "
+    "expected deletion_insertion, by which methods are ranked, got none",
     "digits.attribution.metrics.beauty: {}": "digits.attribution.metrics.beauty: expected one of …",
     "digits.split: official": "digits.split: "
     "expected 'random' where official_test_images is null, got 'official'",

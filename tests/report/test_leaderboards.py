@@ -75,9 +75,13 @@ def test_a_method_with_another_reference_is_not_shared(leaderboard):
     assert leaderboards.best_shared(boards) == Shared("occlusion:blur", ["a", "b"])
 
 
-def test_methods_of_all_families_come_by_mean_rank_controls_last(leaderboard):
-    boards = {"a": leaderboard(rise=0.9, occlusion=0.5), "b": leaderboard(occlusion=0.9, x=0.1)}
-    assert leaderboards.by_rank(boards) == ["rise", "occlusion", "x", "edges", "random_map"]
+def test_methods_of_all_families_come_best_supported_first_then_by_mean_rank(leaderboard):
+    doubtful = (1.0, "undecided whether above edges")
+    boards = {
+        "a": leaderboard(rise=0.9, occlusion=0.5, y=doubtful),
+        "b": leaderboard(occlusion=0.9, x=0.1),
+    }
+    assert leaderboards.by_rank(boards) == ["occlusion", "rise", "x", "y", "edges", "random_map"]
 
 
 # Verdicts in words

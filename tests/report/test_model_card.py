@@ -121,7 +121,7 @@ def test_failures_come_worst_first(cnn, card):
     assert "At least one of the networks predicts 3 test images wrongly." in text
 
 
-def test_no_more_failures_than_fit_are_displayed(card):
+def test_no_more_failures_than_fit_are_displayed():
     failures = model_card.failures(predictions(range(20), [], range(5, 20)), TEST)
     assert failures.total == 20
     assert failures.labels.tolist() == [5, 6, 7, 8, 9, 0, 1, 2]

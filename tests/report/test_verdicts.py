@@ -174,7 +174,7 @@ def test_a_score_by_the_variants_own_reference_stands_in_brackets(cells, agreed)
 
 def test_shares_of_the_whole_table_stand_by_family(cells, agreed):
     cells["b"] = replace(cells["b"], shares=SHARES.assign(share=0.5))
-    cells["c"] = replace(cells["c"], shares=NOTHING)
+    cells["c"] = replace(cells["c"], shares=SHARES[:0])
     shares = verdicts.shares(cells)
     assert shares.to_numpy().tolist() == [
         ["method", "17 (12 to 24) %", "50 (12 to 24) %", "–"],
@@ -196,7 +196,7 @@ def test_effects_stand_in_a_line_the_highest_first(cells, agreed):
 
 
 def test_without_several_references_no_factor_is_reported(cells, agreed):
-    bare = {f: replace(each, shares=NOTHING, effects=NOTHING) for f, each in cells.items()}
+    bare = {f: replace(each, shares=SHARES[:0], effects=EFFECTS[:0]) for f, each in cells.items()}
     text = page(bare, agreed)
     assert "What the scores depend on" not in text
     assert "Effect of" not in text

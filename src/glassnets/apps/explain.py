@@ -3,6 +3,7 @@ verdicts on the methods that say why. Exit code 2: a usage error; 1: a failure w
 
 import io
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -12,7 +13,7 @@ from tqdm import tqdm
 
 from glassnets import config, runtime
 from glassnets.apps import picture
-from glassnets.attribution.methods import METHODS, split, variants
+from glassnets.attribution.methods import METHODS, split
 from glassnets.config.schema import Reference
 from glassnets.errors import ParameterError, in_one_line
 from glassnets.pipeline import artefacts, trained
@@ -61,21 +62,22 @@ def command(
     """Prints what networks predict for a picture, and draws why, with verdicts on the methods."""
     output = output or Path(f"{image.stem}-explained.png")
     params = config.load(artefacts.params_file())
-    _known("--dataset", [dataset], params.datasets)
+    config.check_known("--dataset", [dataset], params.datasets)
     data = params.dataset(dataset)
     leave_out = ALL in (*(family or ()), *(method or ()))
-    families = _known("--family", family or ["cnn"], (*data.families, ALL))
-    methods = _known("--method", method or [], (*METHODS, *variants(data.attribution), ALL))
-    _known("--reference", [] if reference is None else [reference], get_args(Reference))
+    config.check_known("--family", family or [], (*data.families, ALL))
+    named = [split(name)[0] for name in method or [] if name != ALL]
+    config.check_known("--method", named, METHODS)
+    families, methods = _each(family or ["cnn"], data.families), _each(method or [], METHODS)
+    if reference is not None:
+        config.check_known("--reference", [reference], get_args(Reference))
     if reference and methods and not any(METHODS[split(m)[0]].references for m in methods):
         raise ParameterError(
             f"--reference: expected a method that takes one, got {', '.join(methods)}"
         )
     for option, given in (("--target", target), ("--contrast", contrast)):
-        if given is not None and not 0 <= given < data.classes:
-            raise ParameterError(
-                f"{option}: expected a class, 0 to {data.classes - 1}, got {given}"
-            )
+        if given is not None:
+            trained.check_class(option, given, data.classes)
     if contrast is not None and contrast == target:
         raise ParameterError(f"--contrast: expected another class than --target, got {contrast}")
     seed = trained.seed(data, dataset, seed)
@@ -100,13 +102,9 @@ def command(
     print(f"wrote {picture.printable(output)}")
 
 
-def _known(option: str, names: list[str], known: tuple[str, ...]) -> list[str]:
+def _each(names: list[str], known: Iterable[str]) -> list[str]:
     """The names, each once, or all that are known where `ALL` is among them."""
-    for name in names:
-        if name not in known:
-            raise ParameterError(f"{option}: expected one of {', '.join(known)}, got {name!r}")
-    each = (n for n in known if ":" not in n) if ALL in names else dict.fromkeys(names)
-    return [name for name in each if name != ALL]
+    return [*dict.fromkeys(known if ALL in names else names)]
 
 
 def _variants(
@@ -117,7 +115,7 @@ def _variants(
     keeps its own where it may be left out."""
     board = trained.leaderboard(dataset, family)
     chosen = []
-    for name in names or [trained.default_method(dataset, family, reference)]:
+    for name in names or [trained.default_method(board, reference)]:
         method, own = split(name)
         known = METHODS[method].references
         if reference and own is None and (reference in known or (known and not leave_out)):

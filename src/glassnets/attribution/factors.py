@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 
 from glassnets.attribution.references import REMOVALS
-from glassnets.attribution.verdicts import Scores, method_of, reference_of
+from glassnets.attribution.verdicts import STATISTIC, Scores, method_of, reference_of
 from glassnets.config.schema import Evaluation, Reference
 from glassnets.evaluation import bootstrap
 from glassnets.evaluation.bootstrap import Values
 
-STATISTIC = "insertion_minus_deletion_probability"
+_ENDS = ("ci_low", "ci_high")
 _AXES = {"method": 1, "reference": 2, "removal": 3}
 
 
@@ -31,22 +31,18 @@ def by_removal(scores: Scores, controls: list[str], evaluation: Evaluation) -> p
         for removal in REMOVALS
         if f"{STATISTIC}_{removal}" in own
     }
-    if not values:
-        return pd.DataFrame()
-    draws = bootstrap.means(np.stack(list(values.values())), evaluation)
+    draws: Any = bootstrap.means(np.stack([*values.values()]), evaluation) if values else []
     level = evaluation.confidence_level
-    return pd.DataFrame(
-        {
-            "variant": variant,
-            "method": method_of(variant),
-            "reference": reference_of(variant) or "",
-            "removal": removal,
-            "control": variant in controls,
-            "matched": removal == reference_of(variant),
-            **_summary("mean", values[variant, removal].mean(), own, level),
-        }
+    rows = [
+        (
+            *(variant, method_of(variant), reference_of(variant) or "", removal),
+            *(variant in controls, removal == reference_of(variant)),
+            *(values[variant, removal].mean(), *bootstrap.interval(own, level)),
+        )
         for (variant, removal), own in zip(values, draws, strict=True)
-    )
+    ]
+    columns = ["variant", "method", "reference", "removal", "control", "matched", "mean", *_ENDS]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def spread(
@@ -68,18 +64,39 @@ def spread(
 
     Empty tables where fewer than two methods run with all the references, or there is only one.
     """
-    methods = [
-        method
-        for method in dict.fromkeys(method_of(variant) for variant in scores)
-        if all(f"{method}:{r}" in scores and f"{method}:{r}" not in controls for r in references)
-    ]
+    names = dict.fromkeys(method_of(variant) for variant in scores if variant not in controls)
+    methods = [m for m in names if all(f"{m}:{reference}" in scores for reference in references)]
     removals = [r for r in REMOVALS if all(f"{STATISTIC}_{r}" in own for own in scores.values())]
-    if len(methods) < 2 or len(references) < 2 or not removals:
-        ends = ["ci_low", "ci_high"]
-        return (
-            pd.DataFrame(columns=["removal", "factor", "share", *ends]),
-            pd.DataFrame(columns=["factor", "level", "effect", *ends]),
-        )
+    shares, effects = [], []
+    if len(methods) > 1 and len(references) > 1 and removals:
+        level = evaluation.confidence_level
+        table, draws = _table(scores, methods, references, removals, evaluation)
+        parts: dict[str, Any] = {"all": slice(None)} | {r: [i] for i, r in enumerate(removals)}
+        for removal, part in parts.items():
+            of_draws = _shares(draws[..., part])
+            for factor, (share,) in _shares(table[..., part]).items():
+                ends = bootstrap.interval(of_draws[factor], level)
+                shares.append((removal, factor, share, *ends))
+        for factor, levels in (("method", methods), ("reference", references)):
+            (means,), of_levels = (
+                _effects(each, factor, references, removals) for each in (table, draws)
+            )
+            for name, effect, own in zip(levels, means, of_levels.T, strict=True):
+                effects.append((factor, name, effect, *bootstrap.interval(own, level)))
+    return (
+        pd.DataFrame(shares, columns=["removal", "factor", "share", *_ENDS]),
+        pd.DataFrame(effects, columns=["factor", "level", "effect", *_ENDS]),
+    )
+
+
+def _table(
+    scores: Scores,
+    methods: Sequence[str],
+    references: Sequence[str],
+    removals: Sequence[str],
+    evaluation: Evaluation,
+) -> tuple[Values, Values]:
+    """Mean scores (1, methods, references, removals), and their resamples (r, …)."""
     values = np.stack(
         [
             scores[f"{method}:{reference}"][f"{STATISTIC}_{removal}"]
@@ -89,33 +106,8 @@ def spread(
         ]
     )
     shape = len(methods), len(references), len(removals)
-    mean = values.mean(axis=(1, 2)).reshape(1, *shape)
-    draws = bootstrap.means(values, evaluation).T.reshape(-1, *shape)
-    level = evaluation.confidence_level
-    parts: dict[str, Any] = {"all": slice(None)} | {r: [i] for i, r in enumerate(removals)}
-    shares = [
-        {"removal": name, "factor": factor, **_summary("share", share[0], of_draws[factor], level)}
-        for name, part in parts.items()
-        for of_draws in [_shares(draws[..., part])]
-        for factor, share in _shares(mean[..., part]).items()
-    ]
-    effects = [
-        {"factor": factor, "level": name, **_summary("effect", effect[0, i], of_draws[:, i], level)}
-        for factor, names in (("method", methods), ("reference", references))
-        for effect, of_draws in [
-            (
-                _effects(mean, factor, references, removals),
-                _effects(draws, factor, references, removals),
-            )
-        ]
-        for i, name in enumerate(names)
-    ]
-    return pd.DataFrame(shares), pd.DataFrame(effects)
-
-
-def _summary(name: str, value: float, draws: Values, level: float) -> dict[str, float]:
-    low, high = bootstrap.interval(draws, level)
-    return {name: float(value), "ci_low": low, "ci_high": high}
+    draws = bootstrap.means(values, evaluation).T
+    return values.mean(axis=(1, 2)).reshape(1, *shape), draws.reshape(-1, *shape)
 
 
 def _shares(table: Values) -> Mapping[str, Values]:

@@ -45,7 +45,7 @@ class Explained:
     batch_size: how many points go through the network in one pass, which bounds the memory; None
     chooses for speed, see `points_at_once`.
 
-    Raises GlassnetsError where the model, references or batch_size are not as said here.
+    Raises GlassnetsError where the model, references, labels or batch_size are not as said here.
     """
 
     model: Any

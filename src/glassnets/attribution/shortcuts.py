@@ -7,20 +7,17 @@ whatever the network has learnt. Adebayo, Muelly, Abelson & Kim (2022), "Post ho
 be ineffective for detecting unknown spurious correlation".
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from glassnets.attribution.metrics.localization import average_precision, relevance_mass
-from glassnets.attribution.verdicts import method_of
+from glassnets.attribution.verdicts import Scores, mean_of, method_of, reference_of
 from glassnets.config.schema import Evaluation
 from glassnets.evaluation import bootstrap
-
-Values = NDArray[np.float64]
-
-Scores = Mapping[str, Mapping[str, Values]]  # by variant, then by score: (n,)
+from glassnets.evaluation.bootstrap import Values
 
 SCORES = ("mass", "precision")
 
@@ -72,9 +69,9 @@ def only(scores: Scores, counts: NDArray[np.bool_]) -> Scores:
 
 
 def table(
-    variants: Mapping[str, tuple[str | None, bool]],
     tagged: Sequence[Scores],
     clean: Sequence[Scores],
+    controls: Collection[str],
     min_auc: float,
     evaluation: Evaluation,
 ) -> pd.DataFrame:
@@ -83,16 +80,14 @@ def table(
     min_auc or more), the same of precision as ``precision_auc``, …, and the means of the scores,
     ``mass_tagged``, ``mass_clean``, ``precision_tagged``, ``precision_clean``.
 
-    variants: reference and whether it is a control, by the variant's name, method[:reference].
     tagged, clean: of each seed, the `scores` by variant of the network that has learnt with the tag
     and of the one that has not.
     """
     rows = []
-    for name, (reference, control) in variants.items():
-        kinds = {"tagged": tagged, "clean": clean}
+    for name in tagged[0]:
         values = {
             (score, kind): np.stack([of_seed[name][score] for of_seed in seeds])
-            for kind, seeds in kinds.items()
+            for kind, seeds in (("tagged", tagged), ("clean", clean))
             for score in SCORES
         }
         mass, precision = (
@@ -100,16 +95,10 @@ def table(
         )
         rows.append(
             {"variant": name, "method": method_of(name)}
-            | {"reference": reference, "control": control}
+            | {"reference": reference_of(name), "control": name in controls}
             | mass
             | {"usable": mass["auc"] >= min_auc}
             | {f"precision_{key}": value for key, value in precision.items()}
-            | {f"{score}_{kind}": _mean(each) for (score, kind), each in values.items()}
+            | {f"{score}_{kind}": mean_of(each) for (score, kind), each in values.items()}
         )
     return pd.DataFrame(rows)
-
-
-def _mean(values: Values) -> float:
-    """The mean of the values that are not NaN, NaN where all are."""
-    defined = values[~np.isnan(values)]
-    return float(defined.mean()) if len(defined) else np.nan

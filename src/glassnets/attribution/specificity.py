@@ -39,8 +39,11 @@ Drops = Mapping[str, Values]  # by removal: standardised, float64 (seeds, n, sub
 
 def drops_of(of_network: Mapping[str, Values]) -> Drops:
     """The drops that the metric left among a network's scores."""
-    kept = {name.partition("drops_")[2]: values for name, values in of_network.items()}
-    return {removal: values for removal, values in kept.items() if removal}
+    return {
+        name.removeprefix("drops_"): values
+        for name, values in of_network.items()
+        if name.startswith("drops_")
+    }
 
 
 def of_other_images(
@@ -55,21 +58,11 @@ def of_other_images(
     subsets = _subsets(attributions, options, random_state)
     following = np.stack([_next_of_class(row) for row in attributions["predictions"]])
     alone = following == np.arange(following.shape[1])
+    seeds = np.arange(len(following))[:, np.newaxis]
     return {
         name: {
-            removal: np.where(
-                alone,
-                np.nan,
-                np.stack(
-                    [
-                        _correlations(own[chosen], sets, of_seed)
-                        for own, chosen, sets, of_seed in zip(
-                            maps, following, subsets, of_removal, strict=True
-                        )
-                    ]
-                ),
-            )
-            for removal, of_removal in drops.items()
+            removal: np.where(alone, np.nan, _correlations(maps[seeds, following], subsets, each))
+            for removal, each in drops.items()
         }
         for name, maps in attributions.items()
         if _is_map(maps)
@@ -117,13 +110,12 @@ def between_families(
         own, others = attributions[family], attributions[other]
         same = own["predictions"] == others["predictions"]
         subsets = _subsets(own, options, random_state)
-        shared = [name for name in own if name in others and _is_map(own[name])]
-        values = {
-            name: _mean_correlation(others[name], subsets, drops[family], name) for name in shared
-        }
-        for name in shared:
-            mine = _mean_correlation(own[name], subsets, drops[family], name)
-            difference = np.where(same, mine - values[name], np.nan)
+        for name in (name for name in own if name in others and _is_map(own[name])):
+            mine, theirs = (
+                _mean_correlation(arrays[name], subsets, drops[family], name)
+                for arrays in (own, others)
+            )
+            difference = np.where(same, mine - theirs, np.nan)
             if np.isnan(difference).all():
                 continue
             draws = bootstrap.means(difference[np.newaxis], evaluation)[0]
@@ -157,21 +149,20 @@ def _mean_correlation(
     """Of maps (seeds, n, h, w), mean over the removals that are not the variant's reference:
     float64 (seeds, n)."""
     removals = [r for r in REMOVALS if r in drops and r != reference_of(variant)]
-    return np.stack(
-        [
-            np.mean([_correlations(own, sets, drops[r][seed]) for r in removals], axis=0)
-            for seed, (own, sets) in enumerate(zip(maps, subsets, strict=True))
-        ]
-    )
+    mean: Values = np.mean([_correlations(maps, subsets, drops[r]) for r in removals], axis=0)
+    return mean
 
 
-def _correlations(maps: NDArray[np.float32], subsets: NDArray[np.bool_], drops: Values) -> Values:
-    """Pearson's correlation of each map's (n, h, w) sums over subsets (k, h, w) with its drops,
-    standardised, (n, k): (n,), 0 where the sums are the same."""
-    sums = maps.reshape(len(maps), -1) @ subsets.reshape(len(subsets), -1).T.astype(np.float64)
-    sums -= sums.mean(axis=1, keepdims=True)
-    length = np.sqrt((sums**2).mean(axis=1))
+def _correlations(
+    maps: NDArray[np.float32], subsets: list[NDArray[np.bool_]], drops: Values
+) -> Values:
+    """Pearson's correlation of each map's (seeds, n, h, w) sums over its seed's subsets (k, h, w)
+    with its drops, standardised, (seeds, n, k): (seeds, n), 0 where the sums are the same."""
+    masks = np.stack(subsets).reshape(*drops.shape[::2], -1).astype(np.float64)
+    sums = maps.reshape(*maps.shape[:2], -1) @ masks.transpose(0, 2, 1)
+    sums -= sums.mean(axis=2, keepdims=True)
+    length = np.sqrt((sums**2).mean(axis=2))
     correlations: Values = np.divide(
-        (sums * drops).mean(axis=1), length, out=np.zeros(len(maps)), where=length > 0
+        (sums * drops).mean(axis=2), length, out=np.zeros_like(length), where=length > 0
     )
     return correlations

@@ -4,7 +4,7 @@ For a network whose patches add up (`models.additive`), patch p counts g_p(x_p) 
 class under the reference r, exactly. Maps are compared with it patch by patch.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from glassnets.attribution import verdicts
+from glassnets.attribution.verdicts import Scores, method_of, reference_of
 from glassnets.config.schema import Evaluation
+from glassnets.evaluation.bootstrap import Values
 
 Floats = NDArray[np.float32]
-Values = NDArray[np.float64]
 
 # Methods whose map at a pixel is what a whole window around it does, not the pixel's share of it:
 # a patch's value is the mean of its pixels, of all others their sum.
@@ -82,15 +83,12 @@ def _centred(values: Values) -> tuple[Values, Values]:
 
 
 def table(
-    variants: Mapping[str, tuple[str | None, bool]],
-    seeds: Sequence[Mapping[str, Mapping[str, Values]]],
-    evaluation: Evaluation,
+    seeds: Sequence[Scores], controls: Collection[str], evaluation: Evaluation
 ) -> pd.DataFrame:
     """A row a variant: ``variant``, ``method``, ``reference`` (None for a method without one),
     ``control``, and each score s as s, s_ci_low and s_ci_high, intervals over images and seeds as
     `verdicts.summaries` has them; NaN where it is not defined.
 
-    variants: reference and whether it is a control, by the variant's name, method[:reference].
     seeds: of each seed, by variant, then by score: ``error`` and ``dissimilarity`` against the
     truth of the variant's own reference, ``error_<r>`` and ``dissimilarity_<r>`` against that of
     each reference r; float64 (n,).
@@ -99,16 +97,15 @@ def table(
         variant: {name: np.stack([each[variant][name] for each in seeds]) for name in own}
         for variant, own in seeds[0].items()
     }
-    summaries = verdicts.summaries(stacked, evaluation)
     known = dict.fromkeys(name for own in stacked.values() for name in own)
     names = sorted(known, key=lambda name: "_" in name)  # against the own reference's truth first
     rows = []
-    for variant, (reference, control) in variants.items():
-        row: dict[str, Any] = {"variant": variant, "method": verdicts.method_of(variant)}
-        row |= {"reference": reference, "control": control}
+    for variant, summary in verdicts.summaries(stacked, evaluation).items():
+        row: dict[str, Any] = {"variant": variant, "method": method_of(variant)}
+        row |= {"reference": reference_of(variant), "control": variant in controls}
         for name in names:
-            summary = summaries[variant].get(name, {})
-            row[name] = summary.get("mean", np.nan)
-            row |= {f"{name}_{end}": summary.get(end, np.nan) for end in ("ci_low", "ci_high")}
+            own = summary.get(name, {})
+            row[name] = own.get("mean", np.nan)
+            row |= {f"{name}_{end}": own.get(end, np.nan) for end in ("ci_low", "ci_high")}
         rows.append(row)
     return pd.DataFrame(rows)

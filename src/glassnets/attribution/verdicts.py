@@ -35,20 +35,25 @@ Scores = Mapping[str, Mapping[str, Values]]
 Summary = dict[str, Any]  # of a score: see `summaries`
 Summaries = dict[str, dict[str, Summary]]  # variant → score → its summary
 
-CLASS_SENSITIVITY, SPECIFIC = "class sensitivity", "specific to the network"
-IMAGE = "specific to the image"
+STATISTIC = f"{HEADLINE}_probability"
+CLASS_SENSITIVITY, ABOVE, LOCALIZATION = "class sensitivity", "above controls", "localization"
+SPECIFIC, IMAGE = "specific to the network", "specific to the image"
 OF_OTHER_IMAGES = "_of_other_images"  # ends the name of a score of another image's map
 _CORRELATIONS = {
     "parameter randomization": "parameter_randomization_signed",
     "label randomization": "label_randomization_signed",
     CLASS_SENSITIVITY: "class_correlation",
 }
-TESTS = (  # of every variant; where evidence is known, localization too
-    *_CORRELATIONS,
-    "above controls",
-    SPECIFIC,
-    IMAGE,
-)
+TESTS = (*_CORRELATIONS, ABOVE, SPECIFIC, IMAGE)  # where evidence is known, LOCALIZATION too
+_WORDS = {  # what a test claims, and what it says if it fails
+    "parameter randomization": ("it passes {test}", "fails {test}"),
+    "label randomization": ("it passes {test}", "fails {test}"),
+    CLASS_SENSITIVITY: ("maps of two classes differ", "the same for every class"),
+    ABOVE: ("above {against}", "not above {against}"),
+    SPECIFIC: ("{test}", "about the data, not about the network"),
+    IMAGE: ("{test}", "about the class, not about the image"),
+    LOCALIZATION: ("average precision above {against}", "not average precision above {against}"),
+}
 _LACKS = {SPECIFIC: "another seed", "label randomization": "a network that memorised labels"}
 AVERAGE_PRECISION = "average_precision"
 HOLDS, UNDECIDED, FAILS = VALUES = ("holds", "undecided", "fails")
@@ -80,13 +85,13 @@ def summaries(scores: Scores, evaluation: Evaluation) -> Summaries:
         for (variant, score), own in zip(keys, draws, strict=True):
             each = values[variant, score]
             low, high = bootstrap.interval(own[~np.isnan(own)], evaluation.confidence_level)
-            by_seed = [None if np.isnan(mean := _mean(row)) else mean for row in each]
-            summary = {"mean": _mean(each), "ci_low": low, "ci_high": high, "by_seed": by_seed}
+            by_seed = [None if np.isnan(mean := mean_of(row)) else mean for row in each]
+            summary = {"mean": mean_of(each), "ci_low": low, "ci_high": high, "by_seed": by_seed}
             result[variant][score] = summary
     return result
 
 
-def _mean(values: Values) -> float:
+def mean_of(values: Values) -> float:
     """The mean of the values that are not NaN, NaN where all are."""
     defined = values[~np.isnan(values)]
     return float(defined.mean()) if len(defined) else np.nan
@@ -110,7 +115,7 @@ class Choice:
     name: str
     thresholds: Thresholds
     confidence_level: float
-    statistic: str = "insertion_minus_deletion_probability"
+    statistic: str = STATISTIC
     removals: tuple[str, ...] | None = None
     images: tuple[int, int | None] = (0, None)
 
@@ -139,13 +144,7 @@ def alternatives(base: Choice, scores: Scores, images: int) -> list[Choice]:
 
 
 def _removals(scores: Scores, statistic: str) -> list[str]:
-    found = dict.fromkeys(
-        name.removeprefix(f"{statistic}_")
-        for own in scores.values()
-        for name in own
-        if name.startswith(f"{statistic}_")
-    )
-    return [name for name in REMOVALS if name in found]
+    return [r for r in REMOVALS if any(f"{statistic}_{r}" in own for own in scores.values())]
 
 
 def method_of(variant: str) -> str:
@@ -180,7 +179,7 @@ def _resampled(
         return {}
     draws = bootstrap.means(np.stack(list(defined.values())), evaluation)
     return {
-        key: _Mean(_mean(each), own)
+        key: _Mean(mean_of(each), own)
         for (key, each), own in zip(defined.items(), draws, strict=True)
     }
 
@@ -212,55 +211,60 @@ def comparisons(
     it to r, gives 0 for every network (Kokhlikyan et al. 2021; Binder et al. 2023, who also show
     that randomisation should not rank methods: here it is a veto).
     """
-    own, of_others = (_over_removals(scores, choice, end) for end in ("", OF_OTHERS))
     by_correlation = replace(choice, statistic="faithfulness_correlation")
+    own, of_others = (_over_removals(scores, choice, end) for end in ("", OF_OTHERS))
     faithful, of_other_images = (
         _over_removals(scores, by_correlation, end) for end in ("", OF_OTHER_IMAGES)
     )
     tables: dict[str, Mapping[Any, Values]] = {
-        "own": own,
-        "specific": {key: own[key] - values for key, values in of_others.items()},
-        "image": {key: faithful[key] - values for key, values in of_other_images.items()},
+        ABOVE: own,
+        SPECIFIC: {key: own[key] - values for key, values in of_others.items()},
+        IMAGE: {key: faithful[key] - values for key, values in of_other_images.items()},
     }
-    for score in (*_CORRELATIONS.values(), AVERAGE_PRECISION):
-        tables[score] = {v: each[score] for v, each in scores.items() if score in each}
-    means = {name: _resampled(values, choice, evaluation) for name, values in tables.items()}
-    thresholds = choice.thresholds
-
-    def rows() -> Iterator[tuple[str, str, str, float, Values]]:
-        for variant in (v for v in scores if v not in controls):
-            for test, score in _CORRELATIONS.items():
-                if (known := means[score].get(variant)) is None:
-                    continue
-                limit = thresholds.max_correlation
-                if test == CLASS_SENSITIVITY:
-                    limit = thresholds.max_class_correlation
-                else:
-                    yield variant, test, f"{-limit:g}", limit + known.mean, limit + known.draws
-                yield variant, test, f"{limit:g}", limit - known.mean, limit - known.draws
-            reference = reference_of(variant)
-            for control in like_controls(variant, controls):
-                for test, name, keys in (
-                    ("above controls", "own", ((variant, reference), (control, reference))),
-                    ("localization", AVERAGE_PRECISION, (variant, control)),
-                ):
-                    one, other = (means[name].get(key) for key in keys)
-                    if one is not None and other is not None:
-                        difference = one.mean - other.mean, one.draws - other.draws
-                        yield variant, test, control, *difference
-            for test, name, against in (
-                (SPECIFIC, "specific", "other networks"),
-                (IMAGE, "image", "another image"),
-            ):
-                if (known := means[name].get((variant, reference))) is not None:
-                    yield variant, test, against, known.mean, known.draws
-
-    table = pd.DataFrame(rows(), columns=["method", "test", "against", "difference", "draws"])
+    for test, score in (*_CORRELATIONS.items(), (LOCALIZATION, AVERAGE_PRECISION)):
+        tables[test] = {v: each[score] for v, each in scores.items() if score in each}
+    means = {test: _resampled(values, choice, evaluation) for test, values in tables.items()}
+    rows = [
+        (variant, *difference)
+        for variant in scores
+        if variant not in controls
+        for difference in _differences(variant, controls, means, choice.thresholds)
+    ]
+    table = pd.DataFrame(rows, columns=["method", "test", "against", "difference", "draws"])
     se = np.array([np.nanstd(draws) for draws in table.pop("draws")])
     half = norm.isf((1 - choice.confidence_level) / 2) * se
     return table.assign(
         se=se, ci_low=table["difference"] - half, ci_high=table["difference"] + half
     )
+
+
+def _differences(
+    variant: str,
+    controls: Collection[str],
+    means: Mapping[str, Mapping[Any, _Mean]],
+    thresholds: Thresholds,
+) -> Iterator[tuple[str, str, float, Values]]:
+    """Of a variant, by `means` of each test: test, against, the difference and its resamples."""
+    for test in _CORRELATIONS:
+        if (known := means[test].get(variant)) is None:
+            continue
+        limit = thresholds.max_class_correlation
+        if test != CLASS_SENSITIVITY:
+            limit = thresholds.max_correlation
+            yield test, f"{-limit:g}", limit + known.mean, limit + known.draws
+        yield test, f"{limit:g}", limit - known.mean, limit - known.draws
+    own = variant, reference_of(variant)
+    for control in like_controls(variant, controls):
+        for test, keys in (
+            (ABOVE, (own, (control, reference_of(variant)))),
+            (LOCALIZATION, (variant, control)),
+        ):
+            one, other = (means[test].get(key) for key in keys)
+            if one is not None and other is not None:
+                yield test, control, one.mean - other.mean, one.draws - other.draws
+    for test, against in ((SPECIFIC, "other networks"), (IMAGE, "another image")):
+        if (known := means[test].get(own)) is not None:
+            yield test, against, known.mean, known.draws
 
 
 _Key = tuple[str, str | None]  # a variant, and the removal that a mean leaves out
@@ -362,56 +366,54 @@ def judgement(
     variants = [variant for variant in scores if variant not in controls]
     images = max((own[HEADLINE].shape[1] for own in scores.values() if HEADLINE in own), default=0)
     base = Choice("as judged", thresholds, evaluation.confidence_level)
-    localized = any(_known(own, AVERAGE_PRECISION) for own in scores.values())
+    localized = any(
+        not np.isnan(own.get(AVERAGE_PRECISION, np.nan)).all() for own in scores.values()
+    )
     compared = comparisons(scores, controls, base, evaluation)
     tests = decided(compared, base.confidence_level)
-    verdicts = overall(tests, variants, localized)
-    under = {base.name: verdicts}
+    under = {base.name: overall(tests, variants, localized)}
     for choice in alternatives(base, scores, images):
         table = comparisons(scores, controls, choice, evaluation)
         under[choice.name] = overall(decided(table, choice.confidence_level), variants, localized)
     choices = _choices(under, variants)
-    of_own, of_others = (_over_removals(scores, base, end) for end in ("", OF_OTHERS))
-    differences = {v: of_own[v, None] - each for (v, out), each in of_others.items() if out is None}
-    of_board = {
-        v: {name: each[name] for name in SCORES if name in each}
-        | ({"own_minus_others": differences[v]} if v in differences else {})
-        for v, each in scores.items()
-    }
-    summary = summaries(of_board, evaluation)
+    summary = summaries(_of_board(scores, base), evaluation)
     shown = [name for name in SCORES if any(name in own for own in summary.values())]
     rows = []
     for variant in scores:
-        own = choices[choices["method"] == variant]
-        values = {*own["verdict"]}
+        own = choices.loc[choices["method"] == variant, "verdict"]
+        reasons = _reasons(tests[tests["method"] == variant], images, localized)
         row: dict[str, Any] = {
             "method": variant,
             "control": variant in controls,
-            "verdict": verdicts.get(variant, ""),
-            "share": float((own["verdict"] == HOLDS).mean()) if len(own) else np.nan,
-            "unstable": {HOLDS, FAILS} <= values,
-            "reasons": "; ".join(_reasons(tests[tests["method"] == variant], images, localized))
-            if variant not in controls
-            else "",
+            "verdict": under[base.name].get(variant, ""),
+            "share": (own == HOLDS).mean(),
+            "unstable": {HOLDS, FAILS} <= {*own},
+            "reasons": "" if variant in controls else "; ".join(reasons),
         }
         for score in shown:
             known = summary[variant].get(score, {})
             row[score] = known.get("mean", np.nan)
             row |= {f"{score}_{end}": known.get(end, np.nan) for end in ("ci_low", "ci_high")}
         rows.append(row)
-    board = pd.DataFrame(rows)
-    if HEADLINE not in board:
-        board[HEADLINE] = np.nan
+    return Judgement(_ranked(pd.DataFrame(rows)), compared, tests, choices)
+
+
+def _of_board(scores: Scores, base: Choice) -> Scores:
+    """Of every variant those of SCORES that it has, and how far its maps are above others'."""
+    of_own, of_others = (_over_removals(scores, base, end) for end in ("", OF_OTHERS))
+    differences = {v: of_own[v, None] - each for (v, out), each in of_others.items() if out is None}
+    return {
+        v: {name: each[name] for name in SCORES if name in each}
+        | ({"own_minus_others": differences[v]} if v in differences else {})
+        for v, each in scores.items()
+    }
+
+
+def _ranked(board: pd.DataFrame) -> pd.DataFrame:
+    """The board with its column ``rank``, and by it."""
     ranks = board[HEADLINE].mask(board["control"]).rank(ascending=False, method="min")
     board.insert(6, "rank", ranks.astype("Int64"))
-    order = board.assign(unranked=ranks.isna()).sort_values(
-        ["control", "unranked", "rank"], kind="stable"
-    )
-    return Judgement(board.loc[order.index].reset_index(drop=True), compared, tests, choices)
-
-
-def _known(own: Mapping[str, Values], score: str) -> bool:
-    return score in own and not np.isnan(own[score]).all()
+    return board.sort_values(["control", "rank"], ignore_index=True)  # what has no rank is last
 
 
 def _choices(under: Mapping[str, Mapping[str, str]], variants: Sequence[str]) -> pd.DataFrame:
@@ -437,48 +439,20 @@ def _reasons(tests: pd.DataFrame, images: int, localized: bool) -> list[str]:
     """Why a verdict does not hold, in a few words a test, failed ones first."""
     by_test = {row["test"]: row for row in tests.to_dict("records")}
     reasons: dict[str, list[str]] = {FAILS: [], UNDECIDED: []}
-    for test in (*TESTS, *(["localization"] if localized else [])):
+    for test in (*TESTS, *([LOCALIZATION] if localized else [])):
         row = by_test.get(test)
         if row is None:
             lack = _LACKS.get(test)
             needs = f", for want of {lack}" if lack else ""
             reasons[UNDECIDED].append(f"not tested: {test}{needs}")
         elif row["value"] == FAILS:
-            reasons[FAILS].append(_failed(row))
+            reasons[FAILS].append(_WORDS[test][1].format_map(row))
         elif row["value"] == UNDECIDED:
             more = row["images"] * images
             count = f"some {more:,.0f}" if more < 1e5 else "more than 100,000"
-            would = f"{count} images would tell"
-            reasons[UNDECIDED].append(f"undecided whether {_claim(row)} ({would})")
+            claim = _WORDS[test][0].format_map(row)
+            reasons[UNDECIDED].append(f"undecided whether {claim} ({count} images would tell)")
     return [*reasons[FAILS], *reasons[UNDECIDED]]
-
-
-def _claim(row: Mapping[Any, Any]) -> str:
-    match row["test"]:
-        case "localization":
-            return f"average precision above {row['against']}"
-        case "above controls":
-            return f"above {row['against']}"
-        case "class sensitivity":
-            return "maps of two classes differ"
-        case "parameter randomization" | "label randomization" as test:
-            return f"it passes {test}"
-        case test:
-            return str(test)
-
-
-def _failed(row: Mapping[Any, Any]) -> str:
-    match row["test"]:
-        case "above controls" | "localization":
-            return f"not {_claim(row)}"
-        case "specific to the network":
-            return "about the data, not about the network"
-        case "specific to the image":
-            return "about the class, not about the image"
-        case "class sensitivity":
-            return "the same for every class"
-        case test:
-            return f"fails {test}"
 
 
 def passing(leaderboard: pd.DataFrame) -> pd.DataFrame:
@@ -508,13 +482,13 @@ def first_by_removal(
     score above (paired differences, Holm's correction within the removal), best mean first. A
     variant whose own reference is the removal does not take part in it.
     """
-    held, statistic = passing(board)["method"].tolist(), "insertion_minus_deletion_probability"
+    held = passing(board)["method"].tolist()
     level = evaluation.confidence_level
     result = {}
-    for removal in _removals(scores, statistic):
+    for removal in _removals(scores, STATISTIC):
         rivals = [variant for variant in held if reference_of(variant) != removal]
-        values = [scores[variant][f"{statistic}_{removal}"] for variant in rivals]
-        mean = {v: _mean(own) for v, own in zip(rivals, values, strict=True)}
+        values = [scores[variant][f"{STATISTIC}_{removal}"] for variant in rivals]
+        mean = {v: mean_of(own) for v, own in zip(rivals, values, strict=True)}
         rivals.sort(key=lambda variant: -mean[variant])
         pairs = list(combinations(rivals, 2))
         if pairs:
@@ -553,8 +527,7 @@ def stability(scores: Scores, controls: Collection[str]) -> dict[str, float | No
     where no pair has two of them, or all scores of one ranking are equal.
     """
     judged = {variant: own for variant, own in scores.items() if variant not in controls}
-    statistic = f"{HEADLINE}_probability"
-    of_removals = [f"{statistic}_{removal}" for removal in _removals(judged, statistic)]
+    of_removals = [f"{STATISTIC}_{removal}" for removal in _removals(judged, STATISTIC)]
     seeds = max((len(own[HEADLINE]) for own in judged.values() if HEADLINE in own), default=0)
     return {
         "removals": _agreement([_ranking(judged, score) for score in of_removals]),
@@ -568,7 +541,7 @@ def stability(scores: Scores, controls: Collection[str]) -> dict[str, float | No
 def _ranking(scores: Scores, score: str, seed: int | None = None) -> pd.Series:
     """The mean of a score by method, of one seed's network or of all."""
     rows = slice(None) if seed is None else slice(seed, seed + 1)
-    means = {method: _mean(own[score][rows]) for method, own in scores.items() if score in own}
+    means = {method: mean_of(own[score][rows]) for method, own in scores.items() if score in own}
     return pd.Series(means, dtype=np.float64).dropna()
 
 
@@ -589,7 +562,7 @@ def _agreement(rankings: Sequence[pd.Series]) -> float | None:
 def withheld(intervention: Mapping[str, Values], min_followed: float) -> list[int]:
     """Indices of the seeds whose network does not depend on the planted cue: whose mean over images
     is below min_followed in one of the scores (seeds, n) of `localization.intervention`."""
-    followed = np.array([[_mean(row) for row in values] for values in intervention.values()])
+    followed = np.array([[mean_of(row) for row in values] for values in intervention.values()])
     enough = (followed >= min_followed).all(axis=0)  # not where a network is wrong on every image
     return [int(place) for place in np.flatnonzero(~enough)]
 

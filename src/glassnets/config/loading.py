@@ -118,6 +118,10 @@ def _problems(params: Params) -> Iterator[str]:
             problems[f"{name}.planting"] = (
                 f"source: expected one of {known}, got {_printable(source)}"
             )
+        if getattr(dataset.attribution.metrics, "deletion_insertion", None) is None:
+            problems[f"{name}.attribution"] = (
+                "metrics: expected deletion_insertion, by which methods are ranked, got none"
+            )
         problems[f"{name}.additive"] = dataset.additive.problem(dataset.image_shape)
         if dataset.shortcut is not None:
             problems[f"{name}.shortcut"] = dataset.shortcut.problem(

@@ -57,7 +57,7 @@ def build(image_shape: Shape, classes: int, options: Additive) -> Any:
 def contributions(model: Any, images: NDArray[Any]) -> NDArray[np.float32]:
     """g_{p,c}(x_p), float32 (n, patches, classes), of images (n, h, w), uint8 or float32 in 0…255.
 
-    Their sum over the patches is the logits less the `bias`.
+    Their sum over the patches is the logits less b, the bias of the layer `LOGITS`.
 
     model: of `build`. All images go through it at once.
     """
@@ -69,9 +69,3 @@ def contributions(model: Any, images: NDArray[Any]) -> NDArray[np.float32]:
     of_patch = kernel.reshape(*hidden.shape[1:], -1)  # (p, units, classes)
     each: NDArray[np.float32] = (values.transpose(1, 0, 2) @ of_patch).transpose(1, 0, 2)
     return each
-
-
-def bias(model: Any) -> NDArray[np.float32]:
-    """b, float32 (classes,): the logits of no patch."""
-    b: NDArray[np.float32] = model.get_layer(LOGITS).get_weights()[1]
-    return b

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from glassnets.attribution import methods, verdicts
 from glassnets.attribution.network import Explained, Floats
+from glassnets.attribution.verdicts import method_of, reference_of
 from glassnets.config import schema
 from glassnets.data import Arrays
 from glassnets.errors import GlassnetsError, ParameterError
@@ -129,20 +130,26 @@ def resolved(leaderboard: pd.DataFrame | None, name: str) -> str:
     """A variant's name in full: of a method that takes references but is named without one, the
     best supported by the leaderboard, or where it ranks none, the first. Raises ParameterError."""
     variant = methods.named(name)
-    method, reference = methods.split(name)
-    if reference or not variant.reference or variant.control or leaderboard is None:
+    if reference_of(name) or not variant.reference or variant.control or leaderboard is None:
         return variant.name
-    own = leaderboard[leaderboard["method"].map(lambda each: methods.split(each)[0]) == method]
+    own = leaderboard[leaderboard["method"].map(method_of) == name]
     return variant.name if own.empty else verdicts.best(own)
 
 
-def default_method(dataset: str, family: str, reference: str | None = None) -> str:
-    """The best method by the cell's leaderboard, of those with this reference if one is given;
-    `NOT_JUDGED` where that ranks none."""
-    board = leaderboard(dataset, family)
-    if board is not None and reference:
-        board = board[board["method"].map(lambda name: methods.split(name)[1]) == reference]
-    return NOT_JUDGED if board is None or board["control"].all() else verdicts.best(board)
+def default_method(leaderboard: pd.DataFrame | None, reference: str | None) -> str:
+    """The best method of a leaderboard, of those with this reference if one is given; `NOT_JUDGED`
+    where that ranks none."""
+    if leaderboard is None:
+        return NOT_JUDGED
+    if reference:
+        leaderboard = leaderboard[leaderboard["method"].map(reference_of) == reference]
+    return NOT_JUDGED if leaderboard["control"].all() else verdicts.best(leaderboard)
+
+
+def check_class(what: str, given: int, classes: int) -> None:
+    """Raises ParameterError, which begins with `what`, for a number that is no class."""
+    if not 0 <= given < classes:
+        raise ParameterError(f"{what}: expected a class, 0 to {classes - 1}, got {given}")
 
 
 def training(dataset: str, names: Iterable[str]) -> Arrays | None:

@@ -14,7 +14,7 @@ from scipy.ndimage import binary_erosion, generate_binary_structure
 
 from glassnets.report.agreement import Attributions
 from glassnets.report.drawing import MAP, coloured
-from glassnets.report.leaderboards import by_rank, verdict
+from glassnets.report.leaderboards import by_rank, controls, verdict
 from glassnets.report.results import Results
 
 _PALETTE = (colormaps[MAP](np.linspace(0, 1, 255))[:, :3] * 255).round().astype(np.uint8)
@@ -30,8 +30,8 @@ def explorer(results: Mapping[str, Results]) -> dict[str, Any]:
 
     Gives ``size`` [h, w]; ``seed``; ``images``, a PNG as data URI with one image under another;
     ``evidence``, the like of its outlines, or None; ``sample``, for each image its index, label,
-    kind (of `KINDS`) and predictions by family; ``methods``, variants in the order of their mean
-    rank; and for each of ``families`` by method: ``maps`` (a PNG, one map under another) and
+    kind (of `KINDS`) and predictions by family; ``methods``, variants, the best supported first;
+    and for each of ``families`` by method: ``maps`` (a PNG, one map under another) and
     `Verdict.as_data`. Of a larger sample, the images are those of `_chosen`.
     """
     whole = {family: each.attributions for family, each in results.items()}
@@ -46,8 +46,7 @@ def explorer(results: Mapping[str, Results]) -> dict[str, Any]:
     }
     first = next(iter(attributions.values()))
     boards = {family: each.leaderboard for family, each in results.items()}
-    controls = {m for board in boards.values() for m in board.loc[board["control"], "method"]}
-    methods = by_rank(boards)
+    blind, methods = controls(boards), by_rank(boards)
     return {
         "size": list(first["images"].shape[1:]),
         "seed": int(first["seeds"][0]),
@@ -58,7 +57,7 @@ def explorer(results: Mapping[str, Results]) -> dict[str, Any]:
         "families": {
             family: {
                 method: {"maps": heat(each.attributions[method][0][chosen])}
-                | verdict(boards[family], method, method in controls, "dvc repro").as_data()
+                | verdict(boards[family], method, method in blind, "dvc repro").as_data()
                 for method in methods
                 if method in each.attributions
             }

@@ -7,6 +7,7 @@ each a method with its reference: ``integrated_gradients:mean``.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -15,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from glassnets.attribution.scores import SCORES, Score
-from glassnets.attribution.verdicts import FAILS, HOLDS, UNDECIDED
+from glassnets.attribution.verdicts import FAILS, HOLDS, UNDECIDED, VALUES
 from glassnets.errors import GlassnetsError
 from glassnets.report.drawing import CAUTION, COLOURS, GREY, WARNING, figure, margins
 from glassnets.report.formats import columns_of, interval, percent
@@ -86,6 +87,12 @@ def best_shared(leaderboards: Mapping[str, pd.DataFrame]) -> Shared | None:
     return Shared(
         method, [f for f, board in leaderboards.items() if values(board)[method] == HOLDS]
     )
+
+
+def controls(leaderboards: Mapping[str, pd.DataFrame]) -> set[str]:
+    """The controls of any family."""
+    boards = pd.concat(leaderboards.values())
+    return set(boards.loc[boards["control"], "method"])
 
 
 def by_rank(leaderboards: Mapping[str, pd.DataFrame]) -> list[str]:
@@ -206,26 +213,11 @@ def chart(leaderboard: pd.DataFrame, title: str) -> Figure:
             _dots(axes, leaderboard, name, score)
         for place, named in enumerate(names(leaderboard).values()):
             name_method(columns[0], place, named)
-        drawn.legend(
-            handles=[
-                *(
-                    Line2D(
-                        [],
-                        [],
-                        ls="",
-                        marker="o",
-                        color=_COLOURS[value],
-                        label=f"{MARKS[value]} {value}",
-                    )
-                    for value in (HOLDS, UNDECIDED, FAILS)
-                ),
-                Line2D([], [], ls="", marker="o", mfc="none", color="black", label="control"),
-                Line2D([], [], ls="--", color="black", lw=1, label="best control"),
-            ],
-            loc="lower center",
-            ncols=5,
-            frameon=False,
-        )
+        dot = partial(Line2D, [], [], ls="", marker="o")
+        handles = [dot(color=_COLOURS[value], label=f"{MARKS[value]} {value}") for value in VALUES]
+        handles.append(dot(mfc="none", color="black", label="control"))
+        handles.append(Line2D([], [], ls="--", color="black", lw=1, label="best control"))
+        drawn.legend(handles=handles, loc="lower center", ncols=5, frameon=False)
     return drawn
 
 

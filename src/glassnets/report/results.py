@@ -19,9 +19,11 @@ class Results:
 
     attributions: ``index``, ``labels`` (n,), ``images`` uint8 (n, h, w), ``seeds`` (s,),
     ``predictions`` (s, n), where it is known ``evidence`` bool (n, h, w), and under the name of
-    each method its attributions float32 (s, n, h, w). verdicts: ``kendall_tau``, see
-    `verdicts.stability`, and where evidence was planted ``intervention``: ``withheld_seeds``, and
-    ``cue_changed`` and ``rest_changed`` of `localization.intervention`, each with its interval.
+    each variant its attributions float32 (s, n, h, w). verdicts: how many ``methods`` were judged
+    and of how many the verdict ``holds``, is ``undecided``, ``fails``; ``first_by_removal``,
+    ``believe_first``, ``detectable`` and ``kendall_tau`` as `attribution.verdicts` has them; and
+    where evidence was planted ``intervention``: ``withheld_seeds``, and ``cue_changed`` and
+    ``rest_changed`` of `localization.intervention`, each with its interval.
     """
 
     metrics: Metrics

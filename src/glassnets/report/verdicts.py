@@ -10,7 +10,7 @@ import pandas as pd
 
 from glassnets.attribution.references import REMOVALS
 from glassnets.attribution.scores import HEADLINE, SCORES
-from glassnets.attribution.verdicts import FAILS, HOLDS, UNDECIDED, best, passing, reference_of
+from glassnets.attribution.verdicts import FAILS, HOLDS, UNDECIDED, best, reference_of
 from glassnets.report import leaderboards
 from glassnets.report.agreement import Agreement
 from glassnets.report.formats import columns_of, interval, interval_of, listed, number, plural
@@ -40,17 +40,11 @@ def conclusions(results: Mapping[str, Results]) -> list[str]:
 def conclusion(family: str, results: Results) -> str:
     """What a family's verdicts come to, in a sentence."""
     board, verdicts = results.leaderboard, results.verdicts
-    count = verdicts["methods"]
-    held = passing(board)["method"].tolist()
-    if not held:
-        method = best(board)
-        why = leaderboards.reasons(board)[method]
-        return (
-            f"{family}: no verdict of {count} {plural('variant', count)} holds; the best supported "
-            f"is {method} ({why})."
-        )
-    hold, fail = _counted(len(held), "hold"), _counted(verdicts[FAILS], "fail")
-    of = f"{count} {plural('variant', count)}"
+    of = f"{verdicts['methods']} {plural('variant', verdicts['methods'])}"
+    if not verdicts[HOLDS]:
+        why = leaderboards.reasons(board)[best(board)]
+        return f"{family}: no verdict of {of} holds; the best supported is {best(board)} ({why})."
+    hold, fail = _counted(verdicts[HOLDS], "hold"), _counted(verdicts[FAILS], "fail")
     text = f"{family}: of {of} {hold}, {verdicts[UNDECIDED]} undecided, {fail}; "
     if first := verdicts["believe_first"]:
         return (
@@ -78,9 +72,8 @@ class Trials:
 
 def page(results: Mapping[str, Results], trials: Trials, setting: Setting, picture: str) -> str:
     """The page. picture is the address of `attributions.families`' figure, as seen from it."""
-    measured = {
-        name for each in results.values() for name in leaderboards.measured(each.leaderboard)
-    }
+    boards = {family: each.leaderboard for family, each in results.items()}
+    measured = {name for board in boards.values() for name in leaderboards.measured(board)}
     return render(
         "verdicts.md",
         setting=setting,
@@ -90,7 +83,7 @@ def page(results: Mapping[str, Results], trials: Trials, setting: Setting, pictu
         shares=shares(results),
         families=[_family(family, each) for family, each in results.items()],
         agreement=_agreement(trials.agreement),
-        between=_between(trials.between, _controls(results), setting),
+        between=_between(trials.between, leaderboards.controls(boards), setting),
         additive=_additive(trials.additive),
         shortcuts=None if trials.shortcuts is None else _shortcuts(trials.shortcuts),
         scores=[score for name, score in SCORES.items() if name in measured],
@@ -132,7 +125,7 @@ def shares(results: Mapping[str, Results]) -> pd.DataFrame:
     """How much of the spread each factor explains, a row a factor, a column a family."""
     columns = {}
     for family, each in results.items():
-        whole = each.shares[each.shares["removal"] == "all"] if len(each.shares) else each.shares
+        whole = each.shares[each.shares["removal"] == "all"]
         columns[family] = {row["factor"]: _percents(row) for row in whole.to_dict("records")}
     return pd.DataFrame(columns, dtype=object).fillna("–").rename_axis("factor").reset_index()
 
@@ -145,11 +138,12 @@ def _percents(row: Mapping[Any, Any]) -> str:
 def _family(name: str, results: Results) -> dict[str, Any]:
     """A family's section of the page."""
     board, taus = results.leaderboard, results.verdicts["kendall_tau"]
+    marks = leaderboards.values(board)
     return {
         "name": name,
         "leaderboard": _leaderboard(results),
         "reasons": [
-            f"{leaderboards.MARKS[leaderboards.values(board)[method]]} {method}: {why}"
+            f"{leaderboards.MARKS[marks[method]]} {method}: {why}"
             for method, why in leaderboards.reasons(board).items()
         ],
         "effects": _effects(results.effects),
@@ -164,15 +158,14 @@ def _family(name: str, results: Results) -> dict[str, Any]:
 def _leaderboard(results: Results) -> pd.DataFrame:
     """Method, verdict, share, the mean score by each removal, in brackets by the method's own
     reference, then `_SHOWN`."""
-    board = results.leaderboard
-    text = leaderboards.readable(board)[["method", "verdict", "share"]].copy()
+    board, readable = results.leaderboard, leaderboards.readable(results.leaderboard)
+    text = readable[["method", "verdict", "share"]].copy()
     means = results.by_removal.pivot(index="variant", columns="removal", values="mean")
     for removal in (r for r in REMOVALS if r in means):
         text[removal] = [
             f"({number(mean, 2)})" if reference_of(str(method)) == removal else number(mean, 2)
             for method, mean in means[removal].reindex(board["method"]).items()
         ]
-    readable = leaderboards.readable(board)
     headings = [leaderboards.heading(SCORES[name]) for name in _SHOWN]
     shown: pd.DataFrame = text.join(readable[[h for h in headings if h in readable]])
     return shown
@@ -181,7 +174,7 @@ def _leaderboard(results: Results) -> pd.DataFrame:
 def _effects(effects: pd.DataFrame) -> dict[str, str]:
     """Of each factor, its levels with their effects, in a line, the highest first."""
     lines = {}
-    for factor, rows in effects.groupby("factor") if len(effects) else ():
+    for factor, rows in effects.groupby("factor"):
         ordered = rows.sort_values("effect", ascending=False).to_dict("records")
         lines[str(factor)] = listed(
             f"{row['level']} {interval(row['effect'], row['ci_low'], row['ci_high'], decimals=2)}"
@@ -227,12 +220,6 @@ def _shortcuts(table: pd.DataFrame) -> pd.DataFrame:
     wide = table.assign(text=text).pivot(index="variant", columns="family", values="text")
     order = wide.reindex(pd.Index(table["variant"].unique(), name="variant")).fillna("–")
     return order.reset_index().rename_axis(columns=None)
-
-
-def _controls(results: Mapping[str, Results]) -> set[str]:
-    """The controls of any family."""
-    boards = pd.concat(each.leaderboard for each in results.values())
-    return set(boards.loc[boards["control"], "method"])
 
 
 def _between(

@@ -14,8 +14,7 @@ import mlflow
 import numpy as np
 import typer
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model, ModelSignature
-from mlflow.types import DataType, ParamSchema, ParamSpec
+from mlflow.models import Model, infer_signature
 from tqdm import tqdm
 
 import glassnets
@@ -24,7 +23,7 @@ from glassnets.config.schema import Params
 from glassnets.data import Arrays
 from glassnets.errors import GlassnetsError, in_one_line
 from glassnets.pipeline import artefacts, trained
-from glassnets.tracking import runs, store
+from glassnets.tracking import PARAMETERS, runs, store
 from glassnets.tracking.runs import RunKey
 from glassnets.tracking.store import Experiment
 
@@ -111,15 +110,8 @@ def _registered(experiment: Experiment, params: Params, key: RunKey, train: Arra
                 artifacts={"network": str(network)},
                 code_paths=[str(_PACKAGE)],
                 mlflow_model=Model(logged.artifact_location, run_id, model_id=logged.model_id),
-                signature=ModelSignature(
-                    params=ParamSchema(
-                        [
-                            ParamSpec("explain", DataType.string, ""),
-                            ParamSpec("contrast", DataType.long, -1),
-                        ]
-                    )
-                ),
-                input_example=(train["images"][:1], {"explain": "", "contrast": -1}),
+                signature=infer_signature(params=PARAMETERS),
+                input_example=(train["images"][:1], PARAMETERS),
                 pip_requirements=[f"{package}=={version(package)}" for package in PACKAGES],
             )
         client.log_model_artifacts(logged.model_id, folder)

@@ -21,12 +21,10 @@ from glassnets.errors import GlassnetsError
 from glassnets.pipeline import artefacts
 from glassnets.pipeline.explained import explained
 from glassnets.pipeline.trained import Trained
+from glassnets.tracking import PARAMETERS
 
 MAX_IMAGES = 1000  # of a request
 MAX_EXPLAINED = 10  # of a request: the slowest method takes seconds for these
-# Of a request: the method to explain the predictions with, and the class that these are contrasted
-# with; −1 for none, since MLflow's parameters have a type and no null.
-PARAMETERS: dict[str, Any] = {"explain": "", "contrast": -1}
 
 
 def _refuse_unknown(params: Any, schema: Any) -> Any:

@@ -133,7 +133,7 @@ def bilinear(cells, size):
     return weights @ cells @ weights.T
 
 
-def test_rise_converges_to_its_expectation(products, linear, draw_images):
+def test_rise_converges_to_its_expectation(linear, draw_images):
     """Against all masks there can be: 2⁴ fillings of the cells, 2·2 shifts."""
     network, _ = linear((4, 4))
     x, y = draw_images(1, (4, 4)), np.array([0])

@@ -166,7 +166,7 @@ def test_curves_end_where_the_other_begins(judged):
         np.testing.assert_allclose(deletion[:, 0], own["deletion_curve_black"][:, 0], rtol=1e-5)
 
 
-def test_equal_pixels_go_row_by_row(judged, draw_images, judge):
+def test_equal_pixels_go_row_by_row(judged, judge):
     by_rows = -np.arange(64, dtype=np.float32).reshape(1, 8, 8).repeat(4, axis=0)
     maps = {"constant": judged.maps["constant"], "by_rows": by_rows}
     scores = deletion_insertion(

@@ -199,7 +199,7 @@ def test_all_patterns_are_equally_bright_and_contrasted(patch):
     assert pattern.max() - pattern.min() == 2
 
 
-def test_sizes_and_phases_are_drawn(plain):
+def test_sizes_are_drawn_and_patches_are_grey_on_average(plain):
     sizes = {size for patches in seen(plain["images"]) for _, _, size in cues(patches)}
     assert sizes == set(SIZES)
     levels = plain["images"][plain["evidence"]]

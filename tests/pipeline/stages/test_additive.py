@@ -10,8 +10,6 @@ from glassnets import config
 from glassnets.config.schema import requested
 from glassnets.pipeline import artefacts
 
-pytest.importorskip("glassnets.attribution.references")
-
 ROOT = Path(__file__).parents[3]
 
 

@@ -11,8 +11,6 @@ from glassnets.errors import ParameterError
 from glassnets.models import training
 from glassnets.pipeline import artefacts, networks
 
-pytest.importorskip("glassnets.attribution.references")
-
 ROOT = Path(__file__).parents[3]
 
 

@@ -29,10 +29,9 @@ def app(board: Board) -> FastAPI:
     built = FastAPI(title="glassnets", docs_url=None, redoc_url=None, openapi_url=None)
     # Against DNS rebinding: another site's name that resolves to this machine.
     built.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
-    classes = board.networks[0].network.classes
     values = {
         "methods": board.methods,
-        "classes": classes,
+        "classes": board.networks[0].network.classes,
         "networks": board.networks,
         "max_bytes": picture.MAX_BYTES,
     }

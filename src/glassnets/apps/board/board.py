@@ -10,8 +10,7 @@ from PIL import Image
 
 from glassnets.apps import picture
 from glassnets.attribution import methods
-from glassnets.errors import ParameterError
-from glassnets.pipeline.trained import Trained
+from glassnets.pipeline.trained import Trained, check_class
 from glassnets.report import explorer, leaderboards
 from glassnets.report.leaderboards import Verdict
 
@@ -46,9 +45,8 @@ class Board:
         """
         methods.named(method)
         first = self.networks[0]
-        if contrast is not None and not 0 <= contrast < first.network.classes:
-            last = first.network.classes - 1
-            raise ParameterError(f"contrast: expected a class, 0 to {last}, got {contrast}")
+        if contrast is not None:
+            check_class("contrast", contrast, first.network.classes)
         invert, name = (False, "the drawing") if drawn else (None, "the picture")
         image = picture.fit(content, name, first.dataset, first.network.image_shape, invert)
         with self._one_at_a_time:

@@ -50,7 +50,7 @@ def _class_activation_map(
     layer = options.layer or network.feature_maps[-1]
     if layer not in network.feature_maps:
         raise ParameterError(
-            f"layer: expected one of {', '.join(network.feature_maps)}, got '{layer}'"
+            f"grad_cam: layer: expected one of {', '.join(network.feature_maps)}, got '{layer}'"
         )
     maps = network.read(images, targets, (layer,), cam)  # (n, rows, columns)
     enlarged: Floats = tf.image.resize(maps[..., np.newaxis], network.image_shape).numpy()[..., 0]

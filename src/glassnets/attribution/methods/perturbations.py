@@ -52,8 +52,8 @@ def windows(shape: Shape, size: int, stride: int) -> Floats:
     """Masks float32 (k, h, w), 1 in a square window, that together cover the image."""
     if size > min(shape) or stride > size:
         raise ParameterError(
-            f"patch_size, stride: expected patches within {shape[0]}×{shape[1]} pixels and no "
-            f"farther apart than their size, got {size}, {stride}"
+            f"occlusion: patch_size, stride: expected patches within {shape[0]}×{shape[1]} pixels "
+            f"and no farther apart than their size, got {size}, {stride}"
         )
     rows, columns = (sorted({*range(0, side - size, stride), side - size}) for side in shape)
     masks = np.zeros((len(rows) * len(columns), *shape), np.float32)
@@ -87,7 +87,7 @@ def rise(network: Explained, images: Floats, targets: Targets, options: Rise, se
     total = masks.sum(axis=0)
     if not total.all():
         raise ParameterError(
-            f"masks: expected enough to keep every pixel in one of them, got {options.masks} "
+            f"rise: masks: expected enough to keep every pixel in one of them, got {options.masks} "
             f"(probability: {options.probability})"
         )
     maps: Floats = np.tensordot(values - values.mean(axis=1, keepdims=True), masks, 1) / total
@@ -181,8 +181,8 @@ def _shapley_values(
     a = (z * weights[:, np.newaxis]).T @ z
     if np.linalg.matrix_rank(a) < players:
         raise ParameterError(
-            f"patch_size, coalitions: expected two patches or more and enough coalitions to tell "
-            f"them apart, got {players} patches and {len(z)} coalitions"
+            f"kernel_shap: patch_size, coalitions: expected two patches or more and enough "
+            f"coalitions to tell them apart, got {players} patches and {len(z)} coalitions"
         )
     c = (values - empty) * weights @ z  # (n, players)
     free, ones = np.linalg.solve(a, c.T).T, np.linalg.solve(a, np.ones(players))

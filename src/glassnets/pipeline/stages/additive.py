@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from glassnets import runtime
 from glassnets.attribution import truth, verdicts
-from glassnets.attribution.methods import requested_variants
+from glassnets.attribution.methods import Variant, requested_variants
 from glassnets.attribution.methods.perturbations import grid_of_patches
 from glassnets.attribution.network import Explained
 from glassnets.attribution.references import fills
@@ -71,31 +71,26 @@ def additive(params: Params, dataset: str) -> None:
                         own[f"error{end}"] = truth.error(values, truths[key])
                     own[f"dissimilarity{end}"] = truth.dissimilarity(values, truths[key])
             scores.append(of_seed)
-        table = truth.table(
-            {name: (variant.reference, variant.control) for name, variant in variants.items()},
-            scores,
-            params.evaluation,
-        )
+        controls = [name for name, variant in variants.items() if variant.control]
+        table = truth.table(scores, controls, params.evaluation)
         artefacts.save_table(table_csv, table)
         artefacts.save_json(accuracy_json, accuracies)
     mean = np.mean([*accuracies.values()])
     print(f"{dataset}: {len(table)} variants against the truth of networks of accuracy {mean:.4f}")
 
 
-Key = tuple[Any, int]  # a reference, and how many draws of it
+_Key = tuple[Any, int]  # a reference, and how many draws of it
+_COUNTS = {"draws", "steps", "masks"}  # of which a method has one: how many draws it takes
 
 
-_COUNTS = ("draws", "steps", "masks")  # options that say how many draws a method takes
+def _key(variant: Variant) -> _Key:
+    count = 1
+    if variant.reference == "draws":
+        (count,) = variant.options.model_dump(include=_COUNTS).values()
+    return variant.reference, count
 
 
-def _key(variant: Any) -> Key:
-    if variant.reference != "draws":
-        return variant.reference, 1
-    counts = (getattr(variant.options, name, None) for name in _COUNTS)
-    return variant.reference, next(count for count in counts if count is not None)
-
-
-def _compared(variant: Any, variants: Mapping[str, Any]) -> dict[str, Key]:
+def _compared(variant: Variant, variants: Mapping[str, Variant]) -> dict[str, _Key]:
     """The truths that a variant is compared with, by the end of a score's name: that of its own
     reference, and of each reference that any variant has.
 
@@ -109,16 +104,16 @@ def _compared(variant: Any, variants: Mapping[str, Any]) -> dict[str, Key]:
 
 
 def _truths(
-    variants: Mapping[str, Any],
+    variants: Mapping[str, Variant],
     network: Explained,
     images: NDArray[np.float32],
     targets: NDArray[Any],
     seed: int,
-) -> dict[Key, NDArray[np.float64]]:
+) -> dict[_Key, NDArray[np.float64]]:
     """What patches truly count for, (n, patches), under every reference that a variant has."""
     own = additive_networks.contributions(network.model, images)
     truths = {}
-    for key in {_key(v): None for v in variants.values() if v.reference is not None}:
+    for key in dict.fromkeys(_key(v) for v in variants.values() if v.reference is not None):
         absent = fills(network, images, *key, seed)  # (n or 1, d, h, w)
         flat = absent.reshape(-1, *absent.shape[2:])
         each = additive_networks.contributions(network.model, flat)

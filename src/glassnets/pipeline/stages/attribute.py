@@ -51,8 +51,8 @@ def attribute(params: Params, dataset: str, family: str) -> None:
         artefacts.save_arrays(path, arrays)
     controls = sum(variant.control for variant in variants.values())
     print(
-        f"{len(sample)} images attributed by {len(variants) - controls} methods with their "
-        f"references and {controls} controls"
+        f"{len(sample)} images attributed by {len(variants) - controls} variants of methods and "
+        f"{controls} of controls"
     )
 
 

@@ -52,7 +52,12 @@ def compare(params: Params, dataset: str) -> None:
     agreed = agreement.agreement(results, params.evaluation)
     between = _between(params, dataset, results)
     additive = artefacts.load_table(artefacts.results(dataset) / "additive.csv")
-    trials = verdicts.Trials(agreed, between, additive, _shortcuts(dataset, results))
+    shortcuts = None
+    if data.shortcut is not None:
+        cells = {family: artefacts.results(dataset, family) for family in results}
+        tables = {f: artefacts.load_table(cell / "shortcut.csv") for f, cell in cells.items()}
+        shortcuts = _joined(tables)
+    trials = verdicts.Trials(agreed, between, additive, shortcuts)
     split = artefacts.load_json(artefacts.results(dataset) / "split.json")
     setting = Setting(
         dataset=dataset,
@@ -79,7 +84,10 @@ def compare(params: Params, dataset: str) -> None:
         "first.csv": verdicts.first(results),
         "metrics.csv": _metrics(results),
         "accuracy.json": {f: each.metrics["accuracy"]["mean"] for f, each in results.items()},
-        **{file: _joined(results, name) for name, file in _JOINED.items()},
+        **{
+            file: _joined({family: getattr(each, name) for family, each in results.items()})
+            for name, file in _JOINED.items()
+        },
         "report.html": page.page(setting, results, table, tests, run, _yaml(params, data)),
     }
     test = artefacts.load_arrays(artefacts.part(dataset, "test"))
@@ -103,17 +111,6 @@ def compare(params: Params, dataset: str) -> None:
     print(*conclusions, *verdicts.conclusions(results), sep="\n")
 
 
-def _shortcuts(dataset: str, results: Mapping[str, Results]) -> pd.DataFrame | None:
-    """The tables that ``shortcut@D-F`` wrote, a column ``family`` first; None where there are
-    none."""
-    files = {family: artefacts.results(dataset, family) / "shortcut.csv" for family in results}
-    tables = {family: artefacts.load_table(p) for family, p in files.items() if p.is_file()}
-    if not tables:
-        return None
-    joined: pd.DataFrame = pd.concat(tables, names=["family"]).reset_index("family")
-    return joined
-
-
 def _between(params: Params, dataset: str, results: Mapping[str, Results]) -> pd.DataFrame:
     """See `between_families`; an empty table where its metric was not computed."""
     settings = params.dataset(dataset).attribution
@@ -128,9 +125,8 @@ def _between(params: Params, dataset: str, results: Mapping[str, Results]) -> pd
     return between_families(attributions, drops, options, settings.random_state, params.evaluation)
 
 
-def _joined(results: Mapping[str, Results], name: str) -> pd.DataFrame:
-    """This table of every family, a column ``family`` first."""
-    tables = {family: getattr(each, name) for family, each in results.items()}
+def _joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Tables of families in one, a column ``family`` first."""
     joined: pd.DataFrame = pd.concat(tables, names=["family"]).reset_index("family")
     return joined
 

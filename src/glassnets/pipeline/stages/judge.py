@@ -69,7 +69,7 @@ def judge(params: Params, dataset: str, family: str) -> None:
             each.append(scores)
     with artefacts.replacing(artefacts.scores(dataset, family)) as (path,):
         artefacts.save_scores(path, _stacked(each), controls)
-    print(f"{len(variants)} methods and controls judged by {len(metrics)} metrics")
+    print(f"{len(variants)} variants judged by {len(metrics)} metrics")
 
 
 def _others(

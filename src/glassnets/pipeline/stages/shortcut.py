@@ -59,6 +59,7 @@ def shortcut(params: Params, dataset: str, family: str) -> None:
         places = {"tagged": models, "clean": artefacts.models(dataset, family)}
         for seed in tqdm(data.seeds, desc="explaining", unit="seed", disable=None):
             right = np.ones(len(tagged.rows), bool)
+            own = {}
             for kind, place in places.items():
                 artefacts.load_weights(network.model, place / artefacts.weights_name(seed))
                 taken[kind][f"seed_{seed}"] = tags.taken(predict, test, options)
@@ -67,18 +68,15 @@ def shortcut(params: Params, dataset: str, family: str) -> None:
                     name: variant(network, tagged.images, targets, seed=settings.random_state)
                     for name, variant in variants.items()
                 }
-                scores[kind].append(
-                    {name: shortcuts.scores(each, tagged.tag) for name, each in maps.items()}
-                )
+                own[kind] = {
+                    name: shortcuts.scores(each, tagged.tag) for name, each in maps.items()
+                }
             # An image tells nothing of the tag where a network errs without it.
-            for kind in places:
-                scores[kind][-1] = shortcuts.only(scores[kind][-1], right)
+            for kind, each in own.items():
+                scores[kind].append(shortcuts.only(each, right))
+        controls = [name for name, variant in variants.items() if variant.control]
         table = shortcuts.table(
-            {name: (variant.reference, variant.control) for name, variant in variants.items()},
-            scores["tagged"],
-            scores["clean"],
-            options.min_auc,
-            params.evaluation,
+            scores["tagged"], scores["clean"], controls, options.min_auc, params.evaluation
         )
         artefacts.save_table(table_csv, table)
         artefacts.save_json(taken_json, {"label": options.label, "taken": taken})
