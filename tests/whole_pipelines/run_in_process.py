@@ -49,12 +49,19 @@ def with_stable_sorts() -> None:
     from pandas.core import sorting
     from pandas.core.arrays import base
 
-    argsort, nargsort = np.argsort, sorting.nargsort
+    class Stable(np.ndarray):
+        def argsort(self, *_: object, **__: object) -> np.ndarray:
+            return np.asarray(self).argsort(kind="stable")
+
+    argsort, nargsort, reorder = np.argsort, sorting.nargsort, sorting._reorder_by_uniques
     np.argsort = lambda a, axis=-1, kind="stable", **keywords: argsort(
         a, axis, "stable", **keywords
     )
     sorting.nargsort = base.nargsort = lambda items, kind="stable", *arguments, **keywords: (
         nargsort(items, "stable", *arguments, **keywords)
+    )
+    sorting._reorder_by_uniques = lambda uniques, labels: tuple(
+        map(np.asarray, reorder(uniques.view(Stable), labels))
     )
 
 
