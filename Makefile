@@ -33,8 +33,8 @@ env: .venv/.complete  ## Build the environment in .venv, every package pinned by
 run: .git env  ## Run the pipeline: make run, or make run DATASET=mnist
 	dvc repro compare@$(DATASET)
 	@echo
-	@python -m glassnets.tracking $(DATASET)
-	@python -m glassnets.tracking.register $(DATASET)
+	@glassnets track $(DATASET)
+	@glassnets register $(DATASET)
 	@echo
 	@sed '/^!\[/,$$d' results/$(DATASET)/comparison.md  # the page's head, as far as its picture
 	@echo "Every run with its curves, scores and model, in MLflow: make ui"
@@ -76,10 +76,10 @@ audit: env  ## Look up the pinned packages among known vulnerabilities
 	else echo "audit: skipped, PyPI's record of vulnerabilities cannot be reached from here"; fi
 
 track: env  ## Log to MLflow the networks and results here that it lacks
-	python -m glassnets.tracking $(if $(filter command,$(firstword $(origin DATASET))),$(DATASET))
+	glassnets track $(if $(filter command,$(firstword $(origin DATASET))),$(DATASET))
 
 verify: env  ## Check that all is fresh, whole and reproducible: make verify, or make verify DATASET=mnist
-	python -m glassnets.pipeline.verify $(if $(filter command,$(firstword $(origin DATASET))),--dataset $(DATASET))
+	glassnets verify $(if $(filter command,$(firstword $(origin DATASET))),--dataset $(DATASET))
 
 ui: env  ## Open MLflow on localhost
 	@python -m glassnets.tracking.store $(PORT)
@@ -88,7 +88,7 @@ ui: env  ## Open MLflow on localhost
 
 demo: PORT = 8000
 demo: env  ## Draw digits for the trained networks on localhost: make demo, or make demo DATASET=mnist
-	python -m glassnets.apps.board --dataset $(DATASET) --port $(PORT)
+	glassnets board --dataset $(DATASET) --port $(PORT)
 
 serve: PORT = 5001
 serve: env  ## Serve a champion of MLflow's registry on localhost: make serve DATASET=digits FAMILY=cnn

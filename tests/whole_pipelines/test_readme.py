@@ -23,7 +23,7 @@ BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
 LINES = [line.split("#")[0].strip() for block in BLOCKS for line in block.splitlines()]
 COMMANDS = [line for line in LINES if line]
 OF_DVC_AND_GIT = [line for line in COMMANDS if line.startswith(("dvc ", "git "))]
-[EXPLAIN] = [line for line in COMMANDS if line.startswith("python -m glassnets.apps.explain ")]
+[EXPLAIN] = [line for line in COMMANDS if line.startswith("glassnets explain ")]
 
 
 def make(target):

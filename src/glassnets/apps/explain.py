@@ -1,4 +1,4 @@
-"""``python -m glassnets.apps.explain IMAGE``: what networks predict for a picture, why, and the
+"""``glassnets explain IMAGE``: what networks predict for a picture, why, and the
 verdicts on the methods that say why. Exit code 2: a usage error; 1: a failure while working."""
 
 import io

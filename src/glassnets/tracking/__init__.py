@@ -1,6 +1,6 @@
 """MLflow's runs: one of each (dataset, family, seed) of the same inputs, and above the seeds of a
 cell a parent run. All that they hold is logged from models/ and results/, by the same code at the
-end of a stage and in ``python -m glassnets.tracking``; training is followed live besides."""
+end of a stage and in ``glassnets track``; training is followed live besides."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""``python -m glassnets.tracking [DATASET …]``: logs to MLflow what it lacks of the networks and
+"""``glassnets track [DATASET …]``: logs to MLflow what it lacks of the networks and
 results that are here, as DVC took them from its cache or pulled them. Run again, it adds nothing.
 """
 

@@ -1,4 +1,4 @@
-"""``python -m glassnets.tracking.register DATASET``: each family's best network into MLflow's
+"""``glassnets register DATASET``: each family's best network into MLflow's
 registry, as ``glassnets-<dataset>-<family>`` with the alias ``champion``."""
 
 import hashlib

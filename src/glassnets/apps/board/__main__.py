@@ -1,4 +1,4 @@
-"""``python -m glassnets.apps.board``: the drawing board, on this machine alone."""
+"""``glassnets board``: the drawing board, on this machine alone."""
 
 import io
 import os

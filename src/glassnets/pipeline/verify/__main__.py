@@ -1,4 +1,4 @@
-"""``python -m glassnets.pipeline.verify``: every check, a table, and an exit code. 0: all pass; 1:
+"""``glassnets verify``: every check, a table, and an exit code. 0: all pass; 1:
 one does not; 2: usage error."""
 
 import sys
@@ -61,7 +61,7 @@ def _write_record(table: str, faults: list[str]) -> None:
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     text = f"""# What was verified
 
-Written by `python -m glassnets.pipeline.verify --record`, by a person; nothing refreshes it.
+Written by `glassnets verify --record`, by a person; nothing refreshes it.
 
 - When: {datetime.now(UTC):%Y-%m-%d}
 - Processor: {processor()}

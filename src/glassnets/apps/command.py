@@ -1,0 +1,51 @@
+"""``glassnets``: what a person asks of a checkout of the project, a command each."""
+
+import io
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import typer
+
+# The module that holds each as `command`, and what the list of commands says of it.
+COMMANDS = {
+    "explain": ("glassnets.apps.explain", "Predict a picture and draw why, with verdicts."),
+    "board": ("glassnets.apps.board.__main__", "Draw digits for the trained networks."),
+    "track": ("glassnets.tracking.__main__", "Log to MLflow the runs that it lacks."),
+    "register": ("glassnets.tracking.register", "Put each family's best network into MLflow."),
+    "verify": ("glassnets.pipeline.verify.__main__", "Check that all is fresh and reproducible."),
+}
+
+
+def build(asked: str | None) -> typer.Typer:
+    """The command line. Only the command that is asked for is loaded, since TensorFlow, MLflow and
+    DVC take seconds; the others are there to be listed."""
+    app = typer.Typer(
+        add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, help=_HELP
+    )
+    for name, (module, text) in COMMANDS.items():
+        command: Callable[..., Any] = _listed
+        if name == asked:
+            command = import_module(module).command
+        app.command(name, short_help=text)(command)
+    return app
+
+
+_HELP = """Train families of neural networks, compare them, explain them.
+
+Run in a checkout of the project. The pipeline itself is run by `make run` or `dvc repro`."""
+
+
+def _listed() -> None: ...
+
+
+def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # where a terminal knows no × or …
+    build(next(iter(sys.argv[1:]), None))(prog_name="glassnets")
+
+
+if __name__ == "__main__":
+    main()
