@@ -1,4 +1,4 @@
-"""python -m glassnets.apps.explain, on small untrained networks in a project of its own."""
+"""glassnets explain, on small untrained networks in a project of its own."""
 
 import functools
 import re

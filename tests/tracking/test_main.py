@@ -1,4 +1,4 @@
-"""``python -m glassnets.tracking``: what it prints, and what it refuses to log."""
+"""``glassnets track``: what it prints, and what it refuses to log."""
 
 import pytest
 from dvc.repo import Repo

@@ -1,4 +1,4 @@
-"""The check of `python -m glassnets.pipeline.verify` that looks at MLflow's runs."""
+"""The check of `glassnets verify` that looks at MLflow's runs."""
 
 import re
 import shutil

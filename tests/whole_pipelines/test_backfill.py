@@ -1,4 +1,4 @@
-"""`python -m glassnets.tracking`: MLflow holds a run of each (dataset, family, seed) of dvc.lock,
+"""`glassnets track`: MLflow holds a run of each (dataset, family, seed) of dvc.lock,
 wherever the networks came from and whoever else writes."""
 
 import os

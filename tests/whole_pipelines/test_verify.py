@@ -1,4 +1,4 @@
-"""`python -m glassnets.pipeline.verify` where a pipeline has run: runs in MLflow, and a rebuild."""
+"""`glassnets verify` where a pipeline has run: runs in MLflow, and a rebuild."""
 
 import re
 

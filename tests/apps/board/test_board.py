@@ -1,4 +1,4 @@
-"""The board of untrained networks, over HTTP and in a browser; and python -m glassnets.apps.board,
+"""The board of untrained networks, over HTTP and in a browser; and glassnets board,
 which serves it."""
 
 import base64
