@@ -48,8 +48,8 @@ def conclusion(family: str, results: Results) -> str:
     text = f"{family}: of {of} {hold}, {verdicts[UNDECIDED]} undecided, {fail}; "
     if first := verdicts["believe_first"]:
         return (
-            f"{text}believe {listed(first)} first: no other is shown to score above, by any removal "
-            "but the variant's own reference."
+            f"{text}believe {listed(first)} first: no other is shown to score above, by any "
+            "removal but the variant's own reference."
         )
     return f"{text}which to believe first depends on the removal."
 
