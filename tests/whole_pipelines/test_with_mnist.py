@@ -21,7 +21,7 @@ def test_make_run_for_mnist(clone):
         mnist = content["mnist"]
         mnist["max_images"] = 1000
         mnist["seeds"] = [0, 1]
-        mnist["sample"]["images"] = 6
+        mnist["sample"] = {"images": 6}
         mnist["training"]["warmup_epochs"] = 0
         mnist["attribution"] = {}
         for family in ("feedforward", "lstm", "cnn", "attention"):
