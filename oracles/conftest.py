@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from glassnets import config, runtime
-from glassnets.attribution.methods import Explained
+from glassnets.attribution.methods import Explained, explain
+from glassnets.attribution.metrics.metric import Judged
 from glassnets.errors import GlassnetsError
 from glassnets.models import families
 from glassnets.pipeline import artefacts, networks
@@ -83,6 +84,23 @@ def _trained(family):
         model=keras.Model(columns, model(keras.layers.Reshape(DIGITS.image_shape)(columns))),
         images=images.astype(np.float32),
         targets=families.predict(model, images).argmax(axis=1).astype(np.int32),
+    )
+
+
+@pytest.fixture
+def judged(trained):
+    """The network and its maps; the gradient's and the random ones have no two equal pixels."""
+
+    def attribute(method, images, targets):
+        return explain(method, trained.network, images, targets)
+
+    maps = ("gradient", "gradient_x_input", "random_map")
+    return Judged(
+        network=trained.network,
+        images=trained.images,
+        targets=trained.targets,
+        maps={method: attribute(method, trained.images, trained.targets) for method in maps},
+        attribute=attribute,
     )
 
 

@@ -31,30 +31,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from glassnets.attribution.methods import explain
 from glassnets.attribution.metrics import faithfulness
 from glassnets.attribution.metrics.description import complexity
-from glassnets.attribution.metrics.metric import Judged
 from glassnets.attribution.metrics.randomization import rank_correlations, ranked
 from glassnets.attribution.metrics.robustness import max_sensitivity
-
-MAPS = ("gradient", "gradient_x_input", "random_map")
-
-
-@pytest.fixture
-def judged(trained):
-    """The network and its maps; the gradient's and the random ones have no two equal pixels."""
-
-    def attribute(method, images, targets):
-        return explain(method, trained.network, images, targets)
-
-    return Judged(
-        network=trained.network,
-        images=trained.images,
-        targets=trained.targets,
-        maps={method: attribute(method, trained.images, trained.targets) for method in MAPS},
-        attribute=attribute,
-    )
 
 
 @pytest.mark.parametrize(("quantity", "activation"), [("probability", "softmax"), ("logit", None)])
@@ -89,7 +69,7 @@ def test_faithfulness_correlation(trained, judged, monkeypatch):
     monkeypatch.setattr(MuFidelity, "_perturb_samples", hidden)
     # All subsets of an image in one batch, for they are given whole.
     theirs = MuFidelity(trained.model, trained.columns, trained.one_hot, batch_size=200)
-    for method in MAPS:
+    for method in judged.maps:
         ours = scores[method]["faithfulness_correlation"]
         assert ours.mean() == pytest.approx(theirs(judged.maps[method]), abs=1e-5)
 

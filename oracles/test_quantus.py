@@ -30,29 +30,11 @@ import numpy as np
 import pytest
 import quantus
 
-from glassnets.attribution.methods import explain
 from glassnets.attribution.metrics import faithfulness
 from glassnets.attribution.metrics.classes import class_sensitivity, most_probable_others
 from glassnets.attribution.metrics.localization import localization
-from glassnets.attribution.metrics.metric import Judged
 from glassnets.attribution.metrics.removal import interpolated
 from glassnets.attribution.metrics.robustness import max_sensitivity
-
-MAPS = ("gradient", "gradient_x_input", "random_map")
-
-
-@pytest.fixture
-def judged(trained):
-    def attribute(method, images, targets):
-        return explain(method, trained.network, images, targets)
-
-    return Judged(
-        network=trained.network,
-        images=trained.images,
-        targets=trained.targets,
-        maps={method: attribute(method, trained.images, trained.targets) for method in MAPS},
-        attribute=attribute,
-    )
 
 
 @pytest.fixture
@@ -97,7 +79,7 @@ def test_faithfulness_correlation(judged, theirs, monkeypatch):
     scores = faithfulness.faithfulness_correlation(judged, options)
     subsets = faithfulness.random_subsets(judged.network.image_shape, 100, 0.2, 0)
     pixels = [np.flatnonzero(subset) for subset in subsets]
-    for method in MAPS:
+    for method in judged.maps:
         drawn = iter(np.repeat(np.arange(100), len(judged.images)))
         monkeypatch.setattr(np.random, "choice", lambda *_, d=drawn, **__: pixels[next(d)])
         metric = quantus.FaithfulnessCorrelation(
