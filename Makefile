@@ -7,7 +7,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test test-exhaustive test-oracles lint audit track verify ui demo serve lock clean
+.PHONY: help env run test test-exhaustive test-oracles lint audit docs track verify ui demo serve lock clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -31,7 +31,7 @@ env: .venv/.complete  ## Build the environment in .venv, every package pinned by
 	git init --quiet
 
 run: .git env  ## Run the pipeline: make run, or make run DATASET=mnist
-	dvc repro compare@$(DATASET)
+	dvc repro compare@$(DATASET) $$(dvc stage list --name-only | grep -xE '(learning|units|similarity)@$(DATASET)')
 	@echo
 	@glassnets track $(DATASET)
 	@glassnets register $(DATASET)
@@ -48,12 +48,12 @@ test: env lint  ## Lint, check types, run all tests that take seconds
 test-exhaustive: env  ## Run the tests that take minutes: whole rebuilds, kills, servers, other processors
 	pytest -m exhaustive --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-test-oracles: .venv-oracles/.complete  ## Compare attributions with those of Xplique, Quantus and SHAP (after make run)
+test-oracles: .venv-oracles/.complete  ## Compare attributions and similarities with those of Xplique, Quantus, SHAP and rsatoolbox (after make run)
 	@test -f models/digits/cnn/seed-0.weights.h5 || \
 	  { echo "error: expected the trained networks of digits, got none; make run" >&2; exit 2; }
 	.venv-oracles/bin/python -m pytest oracles
 
-# Xplique, Quantus and SHAP need other versions of packages that are pinned here: an environment of their own.
+# Xplique, Quantus, SHAP and rsatoolbox need other versions of packages that are pinned here: an environment of their own.
 .venv-oracles/.complete: requirements.txt requirements-dev.txt requirements-oracles.txt pyproject.toml
 	@echo "Building the environment of the oracles in .venv-oracles (once, about two minutes)"
 	$(PYTHON) -m venv --clear .venv-oracles
@@ -74,6 +74,17 @@ audit: env  ## Look up the pinned packages among known vulnerabilities
 	    u.urlopen(f"https://pypi.org/pypi/numpy/{numpy.__version__}/json", timeout=10)' 2> /dev/null; \
 	then pip-audit --strict --disable-pip --require-hashes -r requirements.txt; \
 	else echo "audit: skipped, PyPI's record of vulnerabilities cannot be reached from here"; fi
+
+docs: env .venv-docs/.complete  ## Build the documentation as a site, site/index.html, that needs no network
+	NO_MKDOCS_2_WARNING=true .venv-docs/bin/mkdocs build --strict --quiet
+	@echo "The documentation, in a browser: site/index.html"
+
+# MkDocs is not part of what is pinned for computing: an environment of its own. The reference is made
+# in .venv, of the code.
+.venv-docs/.complete: requirements-docs.txt
+	$(PYTHON) -m venv --clear .venv-docs
+	.venv-docs/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-docs.txt
+	@touch $@
 
 track: env  ## Log to MLflow the networks and results here that it lacks
 	glassnets track $(if $(filter command,$(firstword $(origin DATASET))),$(DATASET))
@@ -102,6 +113,7 @@ lock: env  ## Compile requirements*.txt from requirements*.in
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade requirements.in -o requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade requirements-dev.in -o requirements-dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade --override requirements-oracles.in requirements.in requirements-dev.in requirements-oracles.in -o requirements-oracles.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade requirements-docs.in -o requirements-docs.txt
 
 clean:  ## Remove the environment and what tools left (not data, models, results, runs)
-	rm -rf .venv .venv-oracles .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
+	rm -rf .venv .venv-oracles .venv-docs site .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info

@@ -1,4 +1,4 @@
-"""The README's pictures: screenshots of the report, the drawing board and the registry.
+"""Pictures of README and docs/: screenshots of the report, the drawing board and the registry.
 
 python docs/screenshots.py        # after `make run DATASET=mnist`; needs Debian's chromium
 """

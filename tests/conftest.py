@@ -140,7 +140,7 @@ def untrained_project(tmp_path_factory, family, draw_images):
     project = tmp_path_factory.mktemp("project")
     for name in ("dvc.yaml", "params.yaml"):
         shutil.copy(ROOT / name, project)
-    for name in ("cnn", "lstm", "feedforward", "attention"):
+    for name in ("cnn", "lstm", "feedforward", "attention", "spiking"):
         folder = project / "models" / "digits" / name
         folder.mkdir(parents=True)
         family(name).model.save_weights(folder / "seed-0.weights.h5")
@@ -218,3 +218,112 @@ def serious_violations():
         ]
 
     return find
+
+
+OWN_CLASSES = ["no", "yes", "perhaps"]
+OWN_COLUMNS = {"age": "number", "size": "number", "colour": ["blue", "red", "(missing)"]}
+
+
+def _own_images(kind, n):
+    """Inputs of a kind: of the table, the first row's age is missing and filled in."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    if kind == "image":
+        return rng.integers(0, 256, (n, 6, 6, 3), np.uint8)
+    images = rng.normal(size=(n, 1, 3 if kind == "table" else 12, 3)).astype(np.float32)
+    if kind == "table":
+        images[:, :, :2, 1:] = 0
+        images[0, 0, 0, 1] = 1
+        images[:, 0, 2] = np.eye(3)[np.arange(n) % 3]
+    else:
+        images[..., 2] = 1
+        images[0, :, 8:] = 0
+    return images
+
+
+@pytest.fixture(scope="session")
+def own_project(tmp_path_factory, tensorflow):
+    """A project of a person's own data, of each kind one, people, photos and waves, with untrained
+    feedforward networks that nothing has judged. To be copied, not changed."""
+    import numpy as np
+    from ruamel.yaml import YAML
+
+    from glassnets import config
+    from glassnets.models.layers import standardize
+    from glassnets.pipeline import networks
+
+    project = tmp_path_factory.mktemp("own")
+    shutil.copy(ROOT / "dvc.yaml", project)
+    yaml = YAML()
+    content = yaml.load(ROOT / "params.yaml")
+    for name, kind in (("people", "table"), ("photos", "image"), ("waves", "series")):
+        images, labels = _own_images(kind, 60), np.arange(60, dtype=np.uint8) % 3
+        source = {"kind": kind, "path": f"data/external/{name}"}
+        source |= {"table": {"columns": OWN_COLUMNS}, "series": {"masked": True}}.get(kind, {})
+        shape = dict(zip(("height", "width", "channels"), images.shape[1:], strict=True))
+        small = {"network": {"units": [4], "dropout": 0.0}, "training": {"epochs": 3}}
+        others = {"network": {}, "training": {"epochs": 3}}
+        content["datasets"].append(name)
+        content["sources"][name] = source["path"]
+        for family in ("attention", "cnn", "feedforward", "lstm"):
+            content["cells"][f"{name}-{family}"] = {"dataset": name, "family": family}
+        content[name] = {
+            "source": source,
+            "shape": {"images": 60, **shape},
+            "classes": 3,
+            "class_names": OWN_CLASSES,
+            "sha256": {"images": "0" * 64, "labels": "0" * 64},
+            "sample": {"images": 9},
+            "seeds": [0],
+            "feedforward": small,
+            **dict.fromkeys(("attention", "cnn", "lstm"), others),
+        }
+        content[name]["attention"] = others | {"network": {"patch_size": 1, "stride": 1}}
+        folder = project / "data" / "processed" / name
+        folder.mkdir(parents=True)
+        parts = {"train": range(40), "validation": range(40, 48), "test": range(48, 60)}
+        for part, rows in parts.items():
+            index = np.array(rows)
+            arrays = {"images": images[index], "labels": labels[index], "index": index}
+            np.savez(folder / f"{part}.npz", **arrays)
+    yaml.dump(content, project / "params.yaml")
+    params = config.load(project / "params.yaml")
+    for name in ("people", "photos", "waves"):
+        runtime.set_seed(0)
+        model, _ = networks.build(params.dataset(name), "feedforward")
+        standardize(model, np.load(project / "data" / "processed" / name / "train.npz")["images"])
+        folder = project / "models" / name / "feedforward"
+        folder.mkdir(parents=True)
+        model.save_weights(folder / "seed-0.weights.h5")
+    return project
+
+
+@pytest.fixture(scope="session")
+def learning_rules():
+    """Tables of learning_rules@D, of two rules, made up."""
+    import pandas as pd
+
+    rules = ("backpropagation", "feedback alignment")
+    networks = [
+        ("backpropagation", "accuracy", 0.98, 0.97, 0.99, 0, 0, 0),
+        ("backpropagation", "log_loss", 0.05, 0.04, 0.06, 0, 0, 0),
+        ("feedback alignment", "accuracy", 0.96, 0.94, 0.97, -0.02, -0.03, -0.01),
+        ("feedback alignment", "log_loss", 0.1, 0.09, 0.2, 0.05, 0.03, 0.07),
+    ]
+    names = ["mean", "ci_low", "ci_high", "less_mean", "less_ci_low", "less_ci_high"]
+    angles = [
+        (epoch, layer, 0 if rule == "backpropagation" or layer == 3 else 90 - 10 * epoch, rule, 0)
+        for rule in rules
+        for epoch in (0, 1, 2)
+        for layer in (1, 2, 3)
+    ]
+    rates = [(rule, rate, abs(rate - 0.01) + 0.1) for rule in rules for rate in (0.003, 0.01, 0.03)]
+    explained = [(rule, "integrated_gradients:mean", "holds") for rule in rules]
+    explained += [(rules[1], "rise:mean", "fails")]
+    return {
+        "networks": pd.DataFrame(networks, columns=["rule", "score", *names]),
+        "angles": pd.DataFrame(angles, columns=["epoch", "layer", "degrees", "rule", "seed"]),
+        "rates": pd.DataFrame(rates, columns=["rule", "learning_rate", "val_loss"]),
+        "explained": pd.DataFrame(explained, columns=["rule", "method", "verdict"]),
+    }

@@ -14,6 +14,8 @@ from glassnets import registry, runtime
 from glassnets.attribution.methods import METHODS, Explained, requested_variants
 from glassnets.attribution.metrics import METRICS, Judged
 from glassnets.models import additive, families, training
+from glassnets.representations import activations
+from glassnets.representations.lesions import Lesions
 
 FAMILIES = registry.names(registry.FAMILIES)
 
@@ -211,10 +213,10 @@ def network(request, tensorflow, parameters, draw_images):
     digits = parameters.dataset("digits")
     shape = digits.family(request.param).network
     runtime.set_seed(0)
-    model, activations = families.build(request.param, shape, digits.image_shape, digits.classes)
+    model, named = families.build(request.param, shape, digits.image_shape, digits.classes)
     model.set_weights([weight + 0.01 for weight in model.get_weights()])  # as if it had learnt
     references, labels = draw_images(10, seed=1), np.arange(10)
-    return Explained(model, activations, references=references, labels=labels)
+    return Explained(model, named, references=references, labels=labels)
 
 
 @pytest.fixture(scope="module")
@@ -266,6 +268,21 @@ def test_an_additive_network_runs_exact_operations(tensorflow, parameters, draw_
         additive.contributions(model, part["images"])
         for name in ("gradient", "kernel_shap"):
             METHODS[name](Explained(model), part["images"], part["labels"].astype(int))
+
+    assert inexact(run) == set()
+
+
+def test_units_and_lesions_run_exact_operations(network, draw_images):
+    images, labels = draw_images(12), np.arange(12) % 10
+
+    def run():
+        layers = activations.unit_layers(network.model, network.activations)
+        for pooled in (True, False):
+            activations.Responses(network.model, layers, pooled=pooled)(images)
+        for tensor in layers.values():
+            activations.mean_gradients(network.model, tensor, images, np.array([0, 1]))
+            after = activations.After(network.model, tensor)
+            list(Lesions(after, images, labels).single(np.array([0])))
 
     assert inexact(run) == set()
 

@@ -18,14 +18,17 @@ def git(folder, *arguments):
 @pytest.mark.parametrize("setting", ["core.autocrlf=true", "core.eol=crlf"])
 def test_a_clone_has_the_same_bytes(tmp_path, setting):
     """Of one file of each kind, and of a binary one in which a line seems to end."""
-    kinds = {}
-    for name in git(ROOT, "ls-files", "-z").split("\0"):
-        if (ROOT / name).is_file():
-            kinds.setdefault(Path(name).suffix or name, ROOT / name)
-    assert {".py", ".yaml", ".csv", ".json", ".png", "Makefile"} <= set(kinds)
     written = tmp_path / "written"
     written.mkdir()
     git(written, "init", "--quiet")
+    # What .gitignore leaves: an unpacked archive is in no repository of its own.
+    here = ("--git-dir", str(written / ".git"), "--work-tree", str(ROOT))
+    listed = git(ROOT, *here, "ls-files", "-z", "--others", "--exclude-standard")
+    kinds = {}
+    for name in listed.split("\0"):
+        if (ROOT / name).is_file():
+            kinds.setdefault(Path(name).suffix or name, ROOT / name)
+    assert {".py", ".yaml", ".csv", ".json", ".png", "Makefile"} <= set(kinds)
     shutil.copy(ROOT / ".gitattributes", written)
     for file in kinds.values():
         shutil.copy(file, written)

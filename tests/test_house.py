@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
 # Where files, clocks and the environment may be used.
 MAY_TOUCH_THE_WORLD = re.compile(
-    r"glassnets\.(apps|data\.sources|pipeline|tracking)(\..+)?|glassnets\.(config\.loading|runtime)"
+    r"glassnets\.(apps|data\.(own|pictures|sources)|pipeline|tracking)(\..+)?"
+    r"|glassnets\.(config\.loading|runtime)"
 )
 WORLDLY = re.compile(
     "datetime|glob|os|pathlib|requests|shutil|socket|subprocess|tempfile|time|urllib"
@@ -129,13 +130,15 @@ def test_the_rule_does_not_fail_for_nothing(rule, name, code):
     assert rule(f"glassnets.{name}", ast.parse(code)) == []
 
 
-@pytest.mark.parametrize(
-    "stage", [*manifests.OF_DATASET, *manifests.OF_CELL, *manifests.OF_SHORTCUT]
-)
+OF_DATASET = (*manifests.OF_DATASET, *manifests.OF_STUDIED)
+OF_CELL = (*manifests.OF_CELL, *manifests.OF_SHORTCUT, *manifests.OF_STUDIED_CELL)
+
+
+@pytest.mark.parametrize("stage", [*OF_DATASET, *OF_CELL])
 def test_every_stage_starts_at_the_one_command_line(stage):
     """So what is tested of stages.command holds of every stage."""
     *_, last = TREES[f"{manifests.STAGES}.{stage}"].body
-    run = "run_dataset" if stage in manifests.OF_DATASET else "run_cell"
+    run = "run_dataset" if stage in OF_DATASET else "run_cell"
     assert ast.unparse(last) == f"if __name__ == '__main__':\n    {run}({stage})"
 
 
@@ -148,7 +151,11 @@ def imported_by(code: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "stage", ["manifest", "fetch", "preprocess", "sample", "verdict", "compare"]
+    "stage",
+    [
+        *("manifest", "fetch", "preprocess", "sample", "verdict", "compare"),
+        *("dynamics", "learning", "units", "similarity"),
+    ],
 )
 def test_a_stage_without_networks_does_not_import_tensorflow(stage):
     # config.load imports every family.
@@ -160,7 +167,7 @@ config.load(Path("params.yaml"))
 for name in registry.names(registry.SOURCES):
     registry.member(registry.SOURCES, name)
 """)
-    logs = {"mlflow"} if stage == "verdict" else set()
+    logs = {"mlflow"} if stage in ("verdict", "learning", "similarity") else set()
     assert imported & {"tensorflow", "keras", "mlflow"} == logs
 
 

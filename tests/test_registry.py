@@ -66,7 +66,7 @@ def test_every_family_has_what_its_package_requires(name):
     assert issubclass(module.Network, Network)
     assert callable(module.build)
     assert {type(preset) for preset in module.PRESETS.values()} == {module.Network}
-    assert module.PRESETS["article"].problem((28, 28)) is None
+    assert all(preset.problem((28, 28)) is None for preset in module.PRESETS.values())
 
 
 @pytest.mark.parametrize("name", registry.names("data.sources"))
@@ -91,6 +91,8 @@ def test_a_new_family_is_one_new_file(tmp_path, monkeypatch):
         yaml = YAML(typ="safe", pure=True)
         content = yaml.load(Path(__file__).parents[1] / "params.yaml")
         training = {"epochs": 3, "learning_rate": 0.1}
+        for cells in ("cells", "studied_cells"):
+            content[cells]["digits-linear"] = {"dataset": "digits", "family": "linear"}
         for network, rank in (({"rank": 7}, 7), ("article", 1)):
             content["digits"]["linear"] = {"network": network, "training": training}
             yaml.dump(content, tmp_path / "params.yaml")

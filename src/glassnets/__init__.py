@@ -1,1 +1,1 @@
-"""Four families of neural network, trained reproducibly, compared fairly, explained honestly."""
+"""Families of neural network, trained reproducibly, compared fairly, explained honestly."""

@@ -5,11 +5,16 @@ the same inputs give the same bytes on all of them.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from glassnets.config.schema import Runtime
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def pin_processor() -> None:
@@ -49,6 +54,20 @@ def set_seed(seed: int) -> None:
 
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
+
+
+def concurrently(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """The function's results, in the order of the items, computed on as many threads as TensorFlow
+    runs operations beside each other. No result depends on how many these are.
+
+    The first item comes alone: what it has TensorFlow compile serves the others.
+    """
+    import tensorflow as tf
+
+    first, *others = items
+    threads = max(1, tf.config.threading.get_inter_op_parallelism_threads())
+    with ThreadPoolExecutor(threads) as pool:
+        return [function(first), *pool.map(function, others)]
 
 
 @contextmanager

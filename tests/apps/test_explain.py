@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from glassnets.apps import explain
+from glassnets.apps import command, explain
 from glassnets.attribution.methods import METHODS
 from glassnets.pipeline import artefacts
 
@@ -24,9 +24,9 @@ def run(untrained_project, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["explain", *map(str, arguments)])
+        monkeypatch.setattr(sys, "argv", ["glassnets", "explain", *map(str, arguments)])
         with pytest.raises(SystemExit) as left:
-            explain.main()
+            command.main()
         out, err = capsys.readouterr()
         return left.value.code, out, err
 
@@ -74,6 +74,13 @@ def test_one_picture_one_network_one_method(run):
         assert figure.format == "PNG"
 
 
+def test_grey_images_have_no_parts_by_channel(run):
+    assert error(run(*DIGITS, "--by-channel"), 2) == (
+        "--by-channel: expected RGB images or series of several channels, got a grey image "
+        "(uint8, 8 × 8 pixels)"
+    )
+
+
 def test_by_default_each_family_is_explained_by_its_best_supported_variant(run):
     failed, undecided, held = (
         "fails,0,False,x",
@@ -96,6 +103,7 @@ def test_by_default_each_family_is_explained_by_its_best_supported_variant(run):
         *("cnn", "occlusion:mean"),
         *("feedforward", "integrated_gradients:black"),  # no leaderboard
         *("lstm", "rise:mean"),
+        *("spiking", "integrated_gradients:black"),
     ]
 
 
@@ -105,7 +113,7 @@ def test_several_networks_and_methods(run):
     assert (code, err) == (0, "")
     assert re.findall(r"^(.+) predicts", out, re.MULTILINE) == ["lstm (seed 0)", "cnn (seed 0)"]
     assert out.count("edges: a control") == 2
-    assert "gradient: no verdict yet: `dvc repro verdict@digits-lstm`" in out
+    assert "gradient: no verdict yet: `make run DATASET=digits`" in out
     assert "gradient: undecided whether above edges (some 300 images would tell)" in out
 
 
@@ -172,7 +180,8 @@ def test_all_of_both(run):
     assert code == 0
     assert set(METHODS) <= {name.partition(":")[0] for name in explained(out)}
     assert sorted(line.split(":")[0] for line in err.splitlines()) == [
-        f"not defined for {name}, left out" for name in ("attention", "cnn", "feedforward", "lstm")
+        f"not defined for {name}, left out"
+        for name in ("attention", "cnn", "feedforward", "lstm", "spiking")
     ]
 
 
@@ -280,7 +289,24 @@ def test_files_that_are_no_pictures_are_refused(run, monkeypatch):
 def test_the_command_that_trains_an_absent_network_is_named(run, arguments):
     message = error(run(*DIGITS, *arguments), 1)
     dataset = "digits" if "--seed" in arguments else "mnist"
-    assert message.endswith(f"got none: `dvc repro train@{dataset}-cnn` trains it")
+    assert message.endswith(f"got none: `make run DATASET={dataset}` trains it")
+
+
+def test_without_a_dataset_the_first_that_has_networks_is_taken(run):
+    code, out, err = run("one.png")
+    assert (code, err) == (0, "--dataset: digits, the first that has networks here\n")
+    assert out == run(*DIGITS)[1]
+    Path("models", "planted", "cnn").mkdir(parents=True)
+    Path("models", "digits").rename(Path("models", "other"))
+    assert run("one.png")[2].startswith("--dataset: planted, the first")
+
+
+def test_without_any_networks_the_command_that_trains_some_is_named(run):
+    shutil.rmtree("models")
+    assert error(run("one.png"), 2) == (
+        "--dataset: expected one that has networks here, of digits, planted, mnist, got none: "
+        "`make run DATASET=…` trains them"
+    )
 
 
 def test_other_weights_are_refused(run):
@@ -301,7 +327,7 @@ def test_other_weights_are_refused(run):
 )
 def test_a_broken_leaderboard_is_refused(run, row, method):
     write_leaderboard("cnn", row)
-    assert "dvc repro verdict@digits-cnn" in error(run(*DIGITS, *method), 1)
+    assert "make run DATASET=digits" in error(run(*DIGITS, *method), 1)
 
 
 def test_a_method_without_what_it_needs(run):
@@ -342,7 +368,8 @@ def test_a_wrong_argument_is_refused_without_importing_tensorflow(run):
             "-X",
             "importtime",
             "-m",
-            "glassnets.apps.explain",
+            "glassnets.apps.command",
+            "explain",
             "one.png",
             "--seed",
             "9",

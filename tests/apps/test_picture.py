@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from glassnets.apps import picture
+from glassnets.data import pictures
 from glassnets.errors import GlassnetsError, ParameterError
 
 MNIST, DIGITS = (28, 28), (8, 8)
@@ -45,7 +46,7 @@ def read(path):
         if isinstance(image, np.ndarray):
             image = Image.fromarray(image)
         image.save(path, **{"format": "PNG", **save})
-        return picture.read(path, dataset, shape, invert)
+        return picture.fit(*picture.contents(path), dataset, shape, invert)
 
     return read
 
@@ -208,7 +209,7 @@ def test_of_a_film_the_first_frame(read):
 
 def refused(path, error=GlassnetsError):
     with pytest.raises(error) as raised:
-        picture.read(path, "mnist", MNIST)
+        picture.fit(*picture.contents(path), "mnist", MNIST)
     assert "\n" not in str(raised.value)
     return raised.value.exit_code, str(raised.value)
 
@@ -217,7 +218,7 @@ def test_no_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")  # which must not be waited for
     for name, came in (("none.png", "none"), ("", "a folder"), ("pipe", "something else")):
         path = tmp_path / name
-        message = f"IMAGE: expected a picture file {path}, got {came}"
+        message = f"FILE: expected a picture file {path}, got {came}"
         assert refused(path, ParameterError) == (2, message)
 
 
@@ -234,7 +235,7 @@ def test_an_empty_file(path):
 
 
 def test_a_file_too_long(path, monkeypatch):
-    monkeypatch.setattr(picture, "MAX_BYTES", 10)
+    monkeypatch.setattr(pictures, "MAX_BYTES", 10)
     path.write_bytes(bytes(11))
     assert refused(path)[0] == 1
 
@@ -326,7 +327,7 @@ def damaged(draw):
 def test_any_bytes_are_an_image_or_one_line(path, content):
     path.write_bytes(content)
     try:
-        fitted = picture.read(path, "mnist", MNIST)
+        fitted = picture.fit(*picture.contents(path), "mnist", MNIST)
     except GlassnetsError as error:
         message = str(error)
         assert "\n" not in message

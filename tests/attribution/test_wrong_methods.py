@@ -6,6 +6,7 @@ Three small networks of each kind, truly trained on digits.
 """
 
 import hashlib
+import threading
 import warnings
 from dataclasses import replace
 
@@ -150,13 +151,18 @@ def other_image(network, images, targets):
     return right(network, network.references[chosen].astype(np.float32), targets)
 
 
+SECOND, LOCK = {}, threading.Lock()
+
+
 def with_weights(network, weights, images, targets):
-    kept = network.model.get_weights()
-    network.model.set_weights(weights)
-    try:
-        return right(network, images, targets)
-    finally:
-        network.model.set_weights(kept)
+    """By a second network: metrics explain with the first one meanwhile, on other threads."""
+    import keras
+
+    with LOCK:
+        if network not in SECOND:
+            SECOND[network] = replace(network, model=keras.models.clone_model(network.model))
+        SECOND[network].model.set_weights(weights)
+        return right(SECOND[network], images, targets)
 
 
 def of_random_network(network, images, targets):

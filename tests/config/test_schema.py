@@ -21,10 +21,26 @@ from glassnets.pipeline import manifests
 from glassnets.pipeline.stages import command
 
 OURS = Path(__file__).parents[2] / "params.yaml"
-STAGES = (*manifests.OF_DATASET, *manifests.OF_CELL, *manifests.OF_SHORTCUT)
+STAGES = (
+    *(*manifests.OF_DATASET, *manifests.OF_STUDIED),
+    *(*manifests.OF_CELL, *manifests.OF_SHORTCUT, *manifests.OF_STUDIED_CELL),
+)
+
+FAMILIES = ("feedforward", "lstm", "cnn", "attention")
+
+
+def cells_of(*datasets: str, families: tuple[str, ...] = FAMILIES) -> dict[str, dict[str, str]]:
+    return {f"{d}-{f}": {"dataset": d, "family": f} for d in datasets for f in families}
+
 
 DIGEST = "0123456789abcdef" * 4
 GOOD = f"""
+datasets: [digits, mnist]
+cells: {cells_of("digits", "mnist")}
+shortcut_cells: {{}}
+studied_datasets: [digits]
+studied_cells: {cells_of("digits")}
+sources: {{digits: digits.py, mnist: mnist.py}}
 runtime: {{intra_op_threads: 2, inter_op_threads: 2}}
 evaluation:
   bootstrap_resamples: 100
@@ -39,6 +55,7 @@ defaults:
   stratify: true
   seeds: [0, 1]
   sample: {{images: 10, random_state: 0}}
+  baselines: {{images: 100, random_state: 0}}
   memorise: {{images: 20, accuracy: 0.99, epochs: 3, batch_size: 32, learning_rate: 0.003}}
   additive:
     patch_size: 4
@@ -52,6 +69,67 @@ defaults:
       weight_decay: 0.1
       label_smoothing: 0.0
       ema_momentum: 0.0
+  dynamics:
+    seeds: [0, 1]
+    tuning_seed: 2
+    gradient_flow:
+      images: 4
+      depth: 2
+      width: 4
+      variances: {{sigmoid: [1], tanh: [1], relu: [2]}}
+      batch_size: 2
+      training: {{steps: 1, rates: [0.1]}}
+      cells: {{steps: 2, units: 4, plain: [1], lstm: [0]}}
+    batch_size:
+      images: 20
+      validation_images: 20
+      units: 4
+      sizes: [1]
+      rates: {{lowest: 0.1, highest: 0.2}}
+      loss: 1
+      epochs: 1
+      noise: {{images: 4, draws: 2}}
+    learning_rate:
+      images: 10
+      steps: 10
+      bisections: 3
+      network: {{units: [4], variance: 1, rates: [0.1]}}
+      network_steps: 2
+      every: 1
+    overfitting:
+      images: 20
+      test_images: 20
+      units: 4
+      training: {{rate: 0.1, batch_size: 4, updates: 2}}
+      augmented: {{epochs: 1, shift: 1}}
+      fewest: 10
+      shuffled: {{images: 10, epochs: 1}}
+      regression: {{images: 10, ridge: 0.1}}
+    backpropagation: {{images: 2, units: [4], parameters: 3}}
+  learning_rules:
+    images: 20
+    units: [4]
+    training:
+      epochs: 2
+      batch_size: 32
+      learning_rate: 0.003
+      schedule: cosine
+      warmup_epochs: 1
+      weight_decay: 0.0
+      label_smoothing: 0.0
+      ema_momentum: 0.0
+    factors: [1]
+    explained: 5
+    methods: [gradient]
+  probe:
+    images: 20
+    gram_images: 20
+    permutations: 19
+    noise_images: 20
+    noise: 64
+    random_state: 0
+  lesion: {{images: 20, units: 4, steps: 2, random_orders: 2, random_state: 0}}
+  similarity: {{blocks: 5, shuffles: 19, random_state: 0}}
   verdict: {{max_correlation: 0.5, max_class_correlation: 0.9, min_followed: 0.9}}
   training:
     batch_size: 32
@@ -152,7 +230,8 @@ BAD_EDITS = {
     "without digits.attention.network.mlp_width": "digits.attention.network.mlp_width: "
     "expected a value or null, got nothing",
     "runtime: null": "runtime: expected a group of keys, got null",
-    "digits.split: null": "digits.split: expected 'random' or 'official', got null",
+    "digits.split: null": "digits.split: expected "
+    "'random', 'official', 'grouped' or 'by_time', got null",
     "digits.stratify: null": "digits.stratify: expected true or false, got null",
     "digits.cnn.training: null": "digits.cnn.training: expected a group of keys, got null",
     "digits.cnn.network: null": "digits.cnn.network: expected a group of keys or a preset: "
@@ -217,7 +296,7 @@ BAD_EDITS = {
     "digits.cnn.network: sed": "digits.cnn.network: expected a group of keys or a preset: article, "
     'got "sed"',
     "digits.lstm.network.sequence: columns": "digits.lstm.network.sequence: "
-    "expected 'rows', 'pixels' or 'patches', got \"columns\"",
+    "expected 'rows', 'pixels', 'patches' or 'players', got \"columns\"",
     # values that do not go together
     "digits.cnn.training.warmup_epochs: 3": "digits.cnn.training.warmup_epochs: "
     "expected fewer than the 3 epochs, got 3.0",
@@ -258,8 +337,58 @@ BAD_EDITS = {
     "expected one of the classes 0 to 9, got 10",
     f"digits.shortcut: {SHORTCUT.replace('10', '9').replace('shift: 3', 'shift: 7')}": "digits."
     "shortcut.tag.size, tag.shift: expected room in images of 8×8, got 2, 7",
+    "digits.probe.gram_images: 3": "digits.probe.gram_images: "
+    "expected a number of at least 20, got 3",
+    "digits.lesion: {steps: 0}": "digits.lesion.steps: expected a number greater than 0, got 0",
+    "digits.similarity.blocks: 2": "digits.similarity.blocks: "
+    "expected a number of at least 5, got 2",
     f"digits.shortcut: {SHORTCUT.replace('0.95', '0.5')}": "digits.shortcut.min_auc: "
     "expected a number greater than 0.5…, got 0.5",
+    "sources: {Wine: wine.csv}": 'sources.Wine: expected text that matches …, got "Wine"',
+    "sources: {wine: null}": "sources.wine: expected text, got null",
+    "digits.dynamics.seeds: [0, 0]": "digits.dynamics.seeds: expected different seeds, got [0, 0]",
+    "digits.dynamics.tuning_seed: 1": "digits.dynamics.tuning_seed: "
+    "expected none of the seeds, got 1",
+    "digits.dynamics.batch_size.rates.lowest: 0.5": "digits.dynamics.batch_size.rates: "
+    "expected lowest at most highest, got 0.5, 0.2",
+    "digits.dynamics.gradient_flow.variances.tanh: [0]": "digits.dynamics.gradient_flow."
+    "variances.tanh.0: expected a number greater than 0…, got 0",
+    "digits.dynamics.gradient_flow.depth: 1": "digits.dynamics.gradient_flow.depth: "
+    "expected a number of at least 2, got 1",
+    "digits.dynamics.overfitting.width: 1": "digits.dynamics.overfitting.width: expected one of …",
+    "studied_datasets: [digits, digits]": "studied_datasets: expected some of the datasets of "
+    'images, each once (digits, mnist), got ["digits", "digits"]',
+    "studied_datasets: [planted]": "studied_datasets: expected some of the datasets of images, "
+    'each once (digits, mnist), got ["planted"]',
+    # cells that are not those of the groups
+    "families: [cnn]": "families: expected one of …, got an unknown key",
+    "without cells": "cells: expected a value, got nothing",
+    "cells: [digits]": 'cells: expected a group of keys, got ["digits"]',
+    "cells.digits-lstm: lstm": 'cells.digits-lstm: expected a group of keys, got "lstm"',
+    "cells.digits-lstm.family: 1": "cells.digits-lstm.family: expected text, got 1",
+    "cells.digits-lstm.family: cnn": 'cells.digits-lstm: expected {"dataset": "digits", '
+    '"family": "lstm"}, got {"dataset": "digits", "family": "cnn"}',
+    "cells.digits-lstm.dataset: mnist": 'cells.digits-lstm: expected {"dataset": "digits", '
+    '"family": "lstm"}, got {"dataset": "mnist", "family": "lstm"}',
+    "cells.digits-lstm.seed: x": 'cells.digits-lstm: expected {"dataset": …}, got {…"seed": "x"}',
+    "without cells.digits-lstm.family": 'cells.digits-lstm: expected {"dataset": "digits", '
+    '"family": "lstm"}, got {"dataset": "digits"}',
+    "without cells.digits-lstm": 'cells.digits-lstm: expected {"dataset": "digits", '
+    '"family": "lstm"}, got nothing',
+    "cells.lstm-digits: {dataset: digits, family: lstm}": "cells.lstm-digits: expected only cells "
+    'of digits, mnist that have a group, got {"dataset": "digits", "family": "lstm"}',
+    "without digits.lstm": "cells.digits-lstm: expected only cells of digits, mnist that have a "
+    'group, got {"dataset": "digits", "family": "lstm"}',
+    "shortcut_cells: {digits-cnn: {dataset: digits, family: cnn}}": "shortcut_cells.digits-cnn: "
+    'expected none, got {"dataset": "digits", "family": "cnn"}',
+    f"digits.shortcut: {SHORTCUT.replace('10', '9')}": "shortcut_cells.digits-attention: "
+    'expected {"dataset": "digits", "family": "attention"}, got nothing',
+    "studied_datasets: [mnist]": "studied_cells.mnist-attention: expected {…}, got nothing",
+    "studied_datasets: []": "studied_cells.digits-attention: expected none, got {…}",
+    "digits.learning_rules.methods: [grad]": "digits.learning_rules.methods: expected some of "
+    '…, got "grad"',
+    "digits.learning_rules.training.warmup_epochs: 2": "digits.learning_rules.training."
+    "warmup_epochs: expected fewer than the 2 epochs, got 2.0",
     "digits.verdict.max_correlation: 1": "digits.verdict.max_correlation: "
     "expected a number less than 1…, got 1",
     "digits.attribution.methods.rize: {}": "digits.attribution.methods.rize: expected one of …"
@@ -274,6 +403,13 @@ BAD_EDITS = {
     "digits.attribution.metrics.beauty: {}": "digits.attribution.metrics.beauty: expected one of …",
     "digits.split: official": "digits.split: "
     "expected 'random' where official_test_images is null, got 'official'",
+    "digits.split: grouped": "digits.split: expected 'random' where source.group is null, "
+    "got 'grouped'",
+    "digits.split: by_time": "digits.split: expected 'random' where source.time is null, "
+    "got 'by_time'",
+    "digits.training.class_weight: equal": "digits.training.class_weight: expected 'balanced' "
+    'or null, got "equal"',
+    "digits.baselines.images: 0": "digits.baselines.images: expected a number greater than 0…",
     "mnist.max_images: 150": "mnist.max_images: expected null with split: official, got 150",
     "mnist.official_test_images: 200": "mnist.official_test_images: "
     "expected fewer than the 200 images, got 200",
@@ -523,11 +659,22 @@ def test_groups_are_merged_key_by_key_and_lists_replaced(file, good_params):
     assert (network.head, network.bidirectional, network.units) == ("last", True, (8,))
 
 
+def without_lstm(params):
+    del params["digits"]["lstm"], params["cells"]["digits-lstm"]
+    del params["studied_cells"]["digits-lstm"]
+
+
 def test_defaults_of_a_family_make_no_cell(file, good_params):
-    del good_params["digits"]["lstm"]
+    without_lstm(good_params)
     loaded = load(file, good_params)
     assert loaded.dataset("digits").families == ("attention", "cnn", "feedforward")
     assert loaded.dataset("mnist").families == ("attention", "cnn", "feedforward", "lstm")
+
+
+def without_mnist(params):
+    del params["mnist"], params["sources"]["mnist"]
+    params["datasets"] = ["digits"]
+    params["cells"] = cells_of("digits")
 
 
 def test_a_file_without_defaults_will_do(file, good_params):
@@ -535,7 +682,10 @@ def test_a_file_without_defaults_will_do(file, good_params):
     training = {**defaults.pop("training"), "warmup_epochs": 0, "learning_rate": 0.1, "epochs": 2}
     network = {"units": [4], "batch_normalization": None, "dropout": 0.0}
     own = {name: good_params["digits"][name] for name in ("shape", "classes", "sha256")}
-    del defaults["lstm"], good_params["mnist"]
+    del defaults["lstm"]
+    without_mnist(good_params)
+    alone = cells_of("digits", families=("feedforward",))
+    good_params |= {"cells": alone, "studied_cells": alone}
     cell = {"network": network, "training": training}
     good_params["digits"] = {**defaults, **own, "feedforward": cell}
     assert load(file, good_params).dataset("digits").family("feedforward").training.epochs == 2
@@ -547,6 +697,9 @@ def test_a_file_without_defaults_will_do(file, good_params):
 def test_cues_are_planted_over_a_dataset_that_is_there(file, good_params, source, known):
     planting = PLANTING | {"source": source}
     good_params["planted"] = good_params["digits"] | {"sha256": None, "planting": planting}
+    good_params["datasets"].append("planted")
+    good_params["cells"] |= cells_of("planted")
+    good_params["sources"]["planted"] = "planted.py"
     if known is None:
         assert load(file, good_params).dataset("planted").planting.source == source
     else:
@@ -555,7 +708,8 @@ def test_cues_are_planted_over_a_dataset_that_is_there(file, good_params, source
 
 
 def test_a_dataset_or_family_without_a_group_is_refused_when_asked_for(file, good_params):
-    del good_params["mnist"], good_params["digits"]["lstm"]
+    without_mnist(good_params)
+    without_lstm(good_params)
     loaded = load(file, good_params)
     with pytest.raises(ParameterError, match=r"^params\.yaml: expected a group for .*'mnist'"):
         loaded.dataset("mnist")
@@ -622,7 +776,8 @@ def test_every_stage_refuses(project, stage, edit, message, monkeypatch, capsys)
     (project / "params.yaml").write_bytes(edited(edit))
     before = snapshot(project)
     name = f"glassnets.pipeline.stages.{stage}"
-    family = [] if stage in manifests.OF_DATASET else ["cnn"]
+    of_dataset = (*manifests.OF_DATASET, *manifests.OF_STUDIED)
+    family = [] if stage in of_dataset else ["cnn"]
     monkeypatch.setattr(sys, "argv", [name, "digits", *family])
     monkeypatch.delitem(sys.modules, name, raising=False)
     with pytest.raises(SystemExit) as left:

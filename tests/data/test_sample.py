@@ -55,3 +55,7 @@ def test_every_image_is_as_likely_at_every_place(test_part):
         expected = len(places) / 40
         chi_square = ((counts - expected) ** 2 / expected).sum()
         assert chi_square < 39 + 4 * np.sqrt(2 * 39)  # its mean and four standard deviations
+
+
+def test_where_there_are_fewer_all_are_drawn(test_part):
+    pd.testing.assert_frame_equal(draw(test_part, images=41), draw(test_part, images=40))

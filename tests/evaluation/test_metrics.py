@@ -40,13 +40,17 @@ def test_calibration_error_by_hand():
     assert table["count"].tolist() == [2, 2]
 
 
-@pytest.mark.parametrize("name", metrics.METRICS)
+ALL = metrics.METRICS | metrics.BALANCED
+
+
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
+@pytest.mark.parametrize("name", ALL)
 @given(seed=st.integers(0, 10_000), n=st.integers(2, 60), classes=st.integers(2, 6))
 def test_a_resample_is_the_metric_of_the_drawn_images(name, seed, n, classes):
     labels, (p,) = predictions(1, n, classes, seed)
     drawn = np.random.default_rng(seed).integers(n, size=n)
     weights = np.bincount(drawn, minlength=n)[np.newaxis].astype(float)
-    metric = metrics.METRICS[name]
+    metric = ALL[name]
     expected = metric.value(labels[drawn], p[drawn], 10)
     assert metric.resampled(weights, labels, p, 10)[0] == pytest.approx(expected, abs=1e-12)
 
@@ -76,6 +80,18 @@ def test_every_metric_has_one_shape_and_its_interval_holds_the_mean():
     assert metrics.by_seed(labels, p, SETTINGS) == {
         name: summaries[name]["by_seed"] for name in metrics.METRICS
     }
+
+
+def test_balanced_accuracy_by_hand_and_where_it_is_asked_for():
+    labels = np.array([0] * 90 + [1] * 10)
+    p = np.tile([0.9, 0.1], (1, 100, 1))  # always the class of nine in ten
+    assert "balanced_accuracy" not in metrics.summaries(labels, p, [0.9], SETTINGS)
+    summaries = metrics.summaries(labels, p, [0.9], SETTINGS, ALL)
+    assert summaries["accuracy"]["mean"] == 0.9
+    assert summaries["balanced_accuracy"]["mean"] == 0.5
+    assert summaries["balanced_accuracy"]["ci_low"] == 0.5
+    without = {name: each for name, each in summaries.items() if name != "balanced_accuracy"}
+    assert without == metrics.summaries(labels, p, [0.9], SETTINGS)
 
 
 def test_one_seed_has_no_spread_and_scipys_interval():

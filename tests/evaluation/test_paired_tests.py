@@ -108,4 +108,16 @@ def test_families_that_predicted_other_images_are_no_pairs(other, message):
     with pytest.raises(GlassnetsError, match=message) as error:
         paired_tests.correctness({"a": predictions(), "b": other})
     assert "\n" not in str(error.value)
-    assert "dvc repro" in str(error.value)
+    assert "make run DATASET=" in str(error.value)
+
+
+def test_one_against_all_is_corrected_for_its_own_pairs():
+    rng = np.random.default_rng(0)
+    right = {f"{rate}": rng.random((2, 400)) < rate for rate in (0.95, 0.9, 0.6)}
+    table = paired_tests.against(right, "0.9", [0, 1])
+    assert table["family_a"].tolist() == ["0.95", "0.6"]
+    assert table["family_b"].unique().tolist() == ["0.9"]
+    every = paired_tests.pairwise(right, [0, 1])
+    assert set(table["p"]) <= set(every["p"])
+    small, large = sorted(table["p"])
+    assert sorted(table["p_holm"]) == pytest.approx([2 * small, max(2 * small, large)])

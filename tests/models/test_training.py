@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.utils.class_weight import compute_class_weight
 
 from glassnets import runtime
 from glassnets.config.schema import Augmentation, Muon, Training
@@ -124,6 +125,73 @@ def test_every_epoch_is_a_new_shuffle_of_all_images():
     assert not (epochs[0] == epochs[1]).all()
     labels = np.concatenate([labels.argmax(axis=1) for _, labels in batches])
     np.testing.assert_array_equal(labels, train["labels"][order])  # each image keeps its label
+
+
+def test_class_weights_are_scikit_learns():
+    labels = np.repeat([0, 1, 2], [70, 20, 10]).astype(np.uint8)
+    weights = training.class_weights(labels, 3)
+    expected = compute_class_weight("balanced", classes=np.arange(3), y=labels)
+    np.testing.assert_allclose(weights, expected, rtol=1e-6)
+    assert weights[labels].mean() == pytest.approx(1)
+
+
+def imbalanced(n=80, seed=0):
+    """Nine in ten are of class 0."""
+    rare = data(n, seed)
+    rare["labels"][: 9 * n // 10] = 0
+    rare["labels"][9 * n // 10 :] = 1
+    return rare
+
+
+def test_a_batch_has_a_weight_for_each_example_where_that_is_asked_for():
+    train, balanced = imbalanced(), PLAIN.model_copy(update={"class_weight": "balanced"})
+    plain = list(training.batches(train, 2, PLAIN, seed=0).as_numpy_iterator())
+    weighted = list(training.batches(train, 2, balanced, seed=0).as_numpy_iterator())
+    assert {len(batch) for batch in plain} == {2}  # Keras' graph has no weight in it
+    for (images, labels), (same, alike, weights) in zip(plain, weighted, strict=True):
+        np.testing.assert_array_equal(images, same)
+        np.testing.assert_array_equal(labels, alike)
+        np.testing.assert_allclose(weights, labels @ [80 / (2 * 72), 80 / (2 * 8)], rtol=1e-6)
+
+
+def test_the_weighted_loss_by_hand():
+    """Without steps that move a weight: both losses are the weighted cross-entropy."""
+    train, held = imbalanced(), imbalanced(40, seed=1)
+    held["labels"][:8] = 1  # other classes than in training, whose weights count here too
+    runtime.set_seed(0)
+    import keras
+
+    inputs = keras.Input((6, 6))
+    model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(inputs)))
+    model.set_weights([weight * 0.01 for weight in model.get_weights()])
+    still = {"learning_rate": 1e-30, "epochs": 1, "class_weight": "balanced"}
+    listeners = (lambda loss: None, lambda epoch, logs: None)
+    options = PLAIN.model_copy(update=still)
+    history = training.fit(model, train, held, options, 0, *listeners)
+    for part, loss in ((train, "loss"), (held, "val_loss")):
+        logits = model.predict(part["images"], verbose=0).astype(float)
+        p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        own = -np.log(p[np.arange(len(p)), part["labels"]])
+        weights = np.array([80 / (2 * 72), 80 / (2 * 8)])[part["labels"]]
+        assert history[loss].item() == pytest.approx((weights * own).mean(), rel=1e-5)
+        assert history[loss].item() != pytest.approx(own.mean(), rel=1e-2)
+
+
+def test_balanced_training_finds_the_rare_class():
+    rng = np.random.default_rng(0)
+
+    def overlapping(n):
+        labels = (rng.random(n) < 0.1).astype(np.uint8)
+        images = rng.normal(100, 30, (n, 6, 6)) + 15 * labels[:, np.newaxis, np.newaxis]
+        return {"images": images.clip(0, 255).astype(np.uint8), "labels": labels}
+
+    train, test = overlapping(400), overlapping(1000)
+    recalls = []
+    for class_weight in (None, "balanced"):
+        model, _ = fit(train, epochs=8, class_weight=class_weight)
+        predicted = model.predict(test["images"], verbose=0).argmax(axis=1)
+        recalls.append((predicted[test["labels"] == 1] == 1).mean())
+    assert recalls[1] > recalls[0] + 0.05
 
 
 def test_cosine_schedule_by_hand():

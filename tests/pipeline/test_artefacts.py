@@ -256,7 +256,7 @@ def assert_refused(load, path, why):
     message = str(error.value)
     assert error.value.exit_code == 1
     assert message.startswith(f"expected to read {path}, got: {why}")
-    assert message.endswith("`dvc repro` builds what a stage needs")
+    assert message.endswith("`make run DATASET=…` builds what is needed")
     assert len(message.splitlines()) == 1
 
 

@@ -21,9 +21,11 @@ from glassnets.pipeline.stages import manifest as manifest_stage
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = (ROOT / "requirements.txt").read_text(encoding="utf-8")
-STAGES = (*manifests.OF_DATASET, *manifests.OF_CELL, *manifests.OF_SHORTCUT)
-OF_FAMILY = {"train", "evaluate", "memorise", "attribute", "judge", "shortcut"}
-WITH_NETWORKS = OF_FAMILY | {"additive"}
+OF_STUDIED = (*manifests.OF_STUDIED_CELL, *manifests.OF_STUDIED)
+STAGES = (*manifests.OF_DATASET, *manifests.OF_CELL, *manifests.OF_SHORTCUT, *OF_STUDIED)
+OF_FAMILY = {"train", "evaluate", "memorise", "attribute", "judge", "shortcut", "probe", "lesion"}
+WITH_NETWORKS = OF_FAMILY | {"additive", "learning_rules"}
+OWN_FAMILY = {"learning_rules": "feedforward"}  # of stages that build networks of one, in any cell
 
 
 @pytest.fixture(scope="module")
@@ -241,8 +243,8 @@ def of(manifest_by_path, stage):
 def test_a_familys_file_is_in_the_manifests_of_its_own_cells_alone(ours):
     for path, manifest in ours.items():
         named = {name for name in manifest["code"] if ".models.families." in name}
-        own = path.stem in OF_FAMILY
-        assert named == ({f"glassnets.models.families.{path.parts[1]}"} if own else set()), path
+        own = path.parts[1] if path.stem in OF_FAMILY else OWN_FAMILY.get(path.stem)
+        assert named == ({f"glassnets.models.families.{own}"} if own else set()), path
 
 
 def test_a_sources_file_is_in_the_manifest_that_fetches_it_alone(ours):
@@ -257,8 +259,8 @@ def test_methods_and_metrics_are_in_the_manifests_of_what_computes_them(ours):
         code = manifest["code"]
         methods = any(name.startswith("glassnets.attribution.methods.") for name in code)
         metrics = any(name.startswith("glassnets.attribution.metrics.") for name in code)
-        attributing = ("attribute", "judge", "additive", "shortcut")
-        judging = ("judge", "shortcut")
+        attributing = ("attribute", "judge", "additive", "shortcut", "learning_rules")
+        judging = ("judge", "shortcut", "learning_rules")
         assert (methods, metrics) == (path.stem in attributing, path.stem in judging)
 
 
@@ -301,10 +303,11 @@ def test_versions_are_those_of_the_requirements(ours):
 # What each stage reads of params.yaml beside the network and the training of its cell.
 CELL = {"runtime", "seeds", "classes", "shape"}
 READS = {
-    "fetch": {"shape", "classes", "sha256", "planting"},
+    "fetch": {"shape", "classes", "class_names", "sha256", "planting", "source"},
     "preprocess": {"split", "official_test_images", "test_size", "validation_size", "random_state"}
     | {"stratify", "max_images", "classes"},
     "sample": {"sample"},
+    "baseline": {"baselines", "classes", "evaluation", "seeds"},
     "train": CELL,
     "evaluate": CELL | {"evaluation"},
     "memorise": CELL | {"memorise"},
@@ -313,6 +316,22 @@ READS = {
     "verdict": {"verdict", "seeds", "evaluation", "attribution"},
     "additive": CELL | {"additive", "attribution", "evaluation"},
     "shortcut": CELL | {"shortcut", "attribution", "evaluation"},
+    "learning_rules": CELL | {"learning_rules", "memorise", "attribution", "evaluation"},
+    "dynamics": {"classes", "dynamics", "evaluation"},
+    "learning": {"dynamics", "evaluation", "learning_rules"},
+    "probe": CELL | {"memorise", "probe"},
+    "lesion": CELL | {"memorise", "probe", "lesion"},
+    "units": {
+        "families",
+        "source",
+        "classes",
+        "class_names",
+        "seeds",
+        "evaluation",
+        "probe",
+        "lesion",
+    },
+    "similarity": {"families", "seeds", "evaluation", "similarity"},
 }
 
 
@@ -332,37 +351,52 @@ def test_no_stage_reads_a_parameter_that_its_manifest_has_not(stage, source):
     assert {"shape" if name == "image_shape" else name for name in read} <= READS[stage]
 
 
-@pytest.mark.parametrize("dataset", ["digits", "planted", "mnist"])
-@pytest.mark.parametrize("family", registry.names(registry.FAMILIES))
+@pytest.mark.parametrize(
+    ("dataset", "family"),
+    [
+        (dataset, family)
+        for dataset in ("digits", "planted", "mnist")
+        for family in registry.names(registry.FAMILIES)
+        if (dataset, family) != ("planted", "spiking")
+    ],
+)
 def test_a_manifest_has_every_parameter_that_its_stage_reads(parameters, ours, dataset, family):
     data = parameters.dataset(dataset)
     whole = ours[Path(dataset, "compare.json")]["parameters"]
     # What compare prints is all there is, so what follows is asked of every parameter.
     assert whole["runtime"] == parameters.runtime.model_dump()
-    assert set(whole) == {*schema.Dataset.model_fields, *data.families, "runtime", "evaluation"}
-    assert set().union(*READS.values()) == set(whole) - set(data.families)
+    others = {"runtime", "evaluation", "studied"}
+    families = registry.names(registry.FAMILIES)  # null where the dataset has none of it
+    assert set(whole) == {*schema.Dataset.model_fields, *families} | others
+    assert whole["studied"] == (dataset in parameters.studied_datasets)
+    of_pages = {"datasheet", "studied"}  # which compare alone reads
+    assert set().union(*READS.values()) - {"families"} == set(whole) - {*families} - of_pages
 
     def own(stage):
-        path = (dataset,) if stage in manifests.OF_DATASET else (dataset, family)
+        of_dataset = (*manifests.OF_DATASET, *manifests.OF_STUDIED)
+        path = (dataset,) if stage in of_dataset else (dataset, family)
         return ours[Path(*path, f"{stage}.json")]["parameters"]
 
     cell = whole[family]
     assert set(cell["training"]) == set(schema.Training.model_fields)
     image_shape = [whole["shape"]["height"], whole["shape"]["width"]]
     of_cell = {**whole, "shape": image_shape}
-    network = {name: of_cell[name] for name in CELL} | {"network": cell["network"]}
+    inputs = {"kind": "image", "masked": False}
+    network = {name: of_cell[name] for name in CELL} | {"network": cell["network"]} | inputs
     attribution = whole["attribution"]
     explaining = ("methods", "random_state", "references", "removal")
     methods = {name: attribution[name] for name in explaining}
     source = {"source": own("fetch")["source"]} if dataset == "planted" else {}
-    stages = READS if whole["shortcut"] else READS.keys() - {"shortcut"}
-    some = {name: of_cell[name] for name in CELL | {"evaluation"}} | methods
+    stages = READS.keys() - (set() if whole["shortcut"] else {"shortcut"})
+    stages -= set() if dataset in parameters.studied_datasets else {*OF_STUDIED}
+    some = {name: of_cell[name] for name in CELL | {"evaluation"}} | methods | inputs
     expected = {
         "fetch": {name: whole[name] for name in READS["fetch"]} | source,
-        "preprocess": {name: whole[name] for name in READS["preprocess"]},
+        "preprocess": {name: whole[name] for name in READS["preprocess"]} | {"kind": "image"},
         "sample": whole["sample"],
+        "baseline": {name: whole[name] for name in READS["baseline"]},
         "train": network | {"training": cell["training"]},
-        "evaluate": network | {"evaluation": whole["evaluation"]},
+        "evaluate": network | {"evaluation": whole["evaluation"], "own": False},
         "memorise": network | {"memorise": whole["memorise"]},
         "attribute": network | methods,
         "judge": network | attribution,
@@ -370,8 +404,19 @@ def test_a_manifest_has_every_parameter_that_its_stage_reads(parameters, ours, d
         | {name: attribution[name] for name in ("references", "random_state")}
         | {"faithfulness_correlation": attribution["metrics"]["faithfulness_correlation"]},
         "additive": some | {"additive": whole["additive"]},
+        "probe": network | {name: whole[name] for name in ("memorise", "probe")},
+        "lesion": network | {name: whole[name] for name in ("memorise", "probe", "lesion")},
+        **{
+            name: {key: (whole | {"families": [*data.families]})[key] for key in READS[name]}
+            for name in ("units", "similarity")
+        },
         "shortcut": some
         | {"shortcut": whole["shortcut"], "network": cell["network"], "training": cell["training"]},
+        "learning_rules": {name: of_cell[name] for name in CELL | {"evaluation"}}
+        | {name: whole[name] for name in ("memorise", "learning_rules")}
+        | {"kind": "image", "random_state": attribution["random_state"]},
+        "dynamics": {name: whole[name] for name in READS["dynamics"]},
+        "learning": {name: whole[name] for name in READS["learning"]},
     }
     assert {stage: own(stage) for stage in stages} == {name: expected[name] for name in stages}
 
@@ -463,7 +508,9 @@ def test_a_stage_of_the_pipeline_depends_on_its_manifest_and_on_no_code(ours):
     assert "src/glassnets" in needed.pop("manifest")
     named = {}
     for stage, paths in needed.items():
-        assert not [path for path in paths if path.startswith(("src", "params", "requirements"))]
+        source = f"src/glassnets/data/sources/{stage.partition('@')[2]}.py"
+        others = [path for path in paths if path != source or not stage.startswith("fetch@")]
+        assert not [path for path in others if path.startswith(("src", "params", "requirements"))]
         (named[stage],) = (path for path in paths if path.startswith("manifests/"))
     expected = {f"{path.stem}@{'-'.join(path.parts[:-1])}": f"manifests/{path}" for path in ours}
     assert named == expected
@@ -480,26 +527,35 @@ WHAT_RERUNS = """
 | the code of MLflow | none |
 | the command line of the stages | none |
 | a chart of the report | compare |
-| a page of the report | compare |
+| a page of the report | learning, units, similarity, compare |
 | the threshold of a verdict | verdict, compare |
 | the threshold of a shortcut | shortcut, compare@planted |
+| the depth in which gradients flow | dynamics, learning, compare |
+| the code that measures gradients | dynamics, learning |
+| the page of how networks learn | learning, units, similarity, compare |
 | the patches of an additive network | additive@mnist, compare@mnist |
+| the images of the baselines | baseline, compare |
+| the images on which units are lesioned | lesion, units, compare |
+| the file of the baselines | baseline |
 | the images of a dataset's sample | sample@digits, compare@digits |
 | the recipe of a cell | train@digits-cnn, compare@digits |
 | an option of a method | attribute@digits-attention, attribute@digits-cnn, \
-attribute@digits-feedforward, attribute@digits-lstm, judge@digits-attention, judge@digits-cnn, \
-judge@digits-feedforward, judge@digits-lstm, additive@digits, compare@digits |
+attribute@digits-feedforward, attribute@digits-lstm, attribute@digits-spiking, \
+judge@digits-attention, judge@digits-cnn, judge@digits-feedforward, judge@digits-lstm, \
+judge@digits-spiking, additive@digits, compare@digits |
 | the references | attribute, judge, verdict, additive, shortcut, compare |
 | the width of the blur that is a reference | attribute, judge, additive, shortcut, compare |
-| a metric's file | judge, shortcut |
-| a method's file | attribute, judge, additive, shortcut |
+| a metric's file | judge, shortcut, learning_rules |
+| a method's file | attribute, judge, additive, shortcut, learning_rules |
+| the learning rules | learning_rules |
 | a family's file | train of cnn, evaluate of cnn, memorise of cnn, attribute of cnn, \
-judge of cnn, shortcut of cnn |
-| the training loop | train, memorise, additive, shortcut |
+judge of cnn, shortcut of cnn, probe of cnn, lesion of cnn |
+| the training loop | train, memorise, additive, shortcut, learning_rules |
 | the version of TensorFlow | train, evaluate, memorise, attribute, judge, additive, shortcut, \
-compare |
+probe, lesion, learning_rules, compare |
 | the version of NumPy | fetch, preprocess, sample, train, evaluate, memorise, attribute, judge, \
-verdict, additive, shortcut, compare |
+verdict, baseline, additive, shortcut, probe, lesion, dynamics, learning_rules, learning, units, \
+similarity, compare |
 """
 
 
@@ -528,15 +584,24 @@ OF_CODE = {
     "the command line of the stages": in_code("pipeline/stages/command.py", END, "\nNEW = 1\n"),
     "a chart of the report": in_code("report/charts.py", END, "\nNEW = 1\n"),
     "a page of the report": in_code("report/templates/page.html", END, "\n<!-- -->\n"),
+    "the file of the baselines": in_code("evaluation/baselines.py", END, "\nNEW = 1\n"),
+    "the learning rules": in_code("learning/rules.py", END, "\nNEW = 1\n"),
     "a metric's file": in_code("attribution/metrics/faithfulness.py", END, "\nNEW = 1\n"),
     "a method's file": in_code("attribution/methods/gradients.py", END, "\nNEW = 1\n"),
     "a family's file": in_code("models/families/cnn.py", END, "\nNEW = 1\n"),
+    "the code that measures gradients": in_code("learning/gradient_flow.py", END, "\nNEW = 1\n"),
+    "the page of how networks learn": in_code("report/templates/learning.md", END, "\nNew.\n"),
     "the training loop": in_code("models/training.py", END, "\nNEW = 1\n"),
 }
 OF_PARAMETERS = {
     "the threshold of a verdict": lambda p: p["defaults"]["verdict"].update(max_correlation=0.6),
     "the threshold of a shortcut": lambda p: p["planted"]["shortcut"].update(min_auc=0.9),
+    "the depth in which gradients flow": lambda p: p["defaults"]["dynamics"][
+        "gradient_flow"
+    ].update(depth=21),
     "the patches of an additive network": lambda p: p["mnist"]["additive"].update(patch_size=7),
+    "the images of the baselines": lambda p: p["defaults"]["baselines"].update(images=5000),
+    "the images on which units are lesioned": lambda p: p["defaults"]["lesion"].update(images=400),
     "the images of a dataset's sample": lambda p: p["digits"].update(sample={"images": 25}),
     "the recipe of a cell": lambda p: p["digits"]["cnn"]["training"].update(epochs=31),
     "an option of a method": lambda p: p["digits"]["attribution"]["methods"]["rise"].update(
@@ -563,12 +628,15 @@ def edited_parameters(folder, edit):
     return config.load(folder / "params.yaml")
 
 
+CHANGED = ("baseline", "additive", "shortcut", *OF_STUDIED, "compare")
+
+
 def changed(before, after):
     """Stages whose manifests changed, in their order: ``stage`` where all did, ``stage of family``
     where all of a family's did, else each."""
     assert list(before) == list(after)
     names = []
-    for stage in STAGES[:3] + manifests.OF_CELL + ("additive", "shortcut", "compare"):
+    for stage in STAGES[:3] + manifests.OF_CELL + CHANGED:
         every = of(before, stage)
         new = [path.parts[:-1] for path, each in every.items() if each != after[path]]
         families = {parts[1] for parts in new if len(parts) > 1}

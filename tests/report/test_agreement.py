@@ -260,7 +260,9 @@ def test_examples_never_name_an_image_twice(families):
 def test_other_images_or_seeds_are_refused(families):
     sample = pd.DataFrame({"index": families["a"]["index"]})
     agreement.check(families, sample)
-    with pytest.raises(GlassnetsError, match=r"attributions of a to be of the 6.*dvc repro"):
+    with pytest.raises(
+        GlassnetsError, match=r"attributions of a to be of the 6.*make run DATASET="
+    ):
         agreement.check(families, sample[::-1])
     families["c"]["seeds"] = np.array([0, 1, 3])
     with pytest.raises(GlassnetsError, match=r"attributions of c .*\[0, 1, 2\], got \[0, 1, 3\]"):

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from glassnets.report import comparison, rendering
+from glassnets.report.baselines import Beside
 from glassnets.report.results import Setting
 
 SETTING = Setting(
@@ -51,6 +52,19 @@ def paired(*rows):
 
 
 CLEAR = paired(("b", "a", "b", 0.001), ("b", "c", "b", 1e-9), ("a", "c", "neither", 1.0))
+BASELINES = pd.DataFrame(
+    {
+        "baseline": ["gradient boosting", "most frequent class"],
+        "accuracy": [0.9, 0.1],
+        "ci_low": [0.88, 0.08],
+        "ci_high": [0.92, 0.12],
+        "balanced_accuracy": [0.89, 0.1],
+        "log_loss": [0.3, 30.0],
+        "images": 1000,
+    }
+)
+BESIDE = Beside(BASELINES, paired(("b", "gradient boosting", "b", 0.01)))
+
 UNDECIDED = paired(("b", "a", "b", 0.0512), ("b", "c", "b", 0.01), ("a", "c", "neither", 1.0))
 
 
@@ -118,7 +132,7 @@ def test_a_family_that_is_behind_in_the_pair_is_named_so(table):
 
 
 def test_the_page_has_its_setting_its_tables_and_its_conclusions(table):
-    page = comparison.page(table, CLEAR, SETTING, "comparison.png")
+    page = comparison.page(table, CLEAR, BESIDE, SETTING, "comparison.png")
     for text in (
         "# digits: 3 families compared",
         "Random split (test_size 0.2, random_state 42)",
@@ -140,13 +154,13 @@ def test_the_page_has_its_setting_its_tables_and_its_conclusions(table):
 
 def test_the_page_counts_duplicates(table):
     setting = replace(SETTING, duplicates=3)
-    assert "lying in another part too: 3" in comparison.page(table, CLEAR, setting, "p.png")
+    assert "lying in another part too: 3" in comparison.page(table, CLEAR, BESIDE, setting, "p.png")
 
 
 def test_a_single_family_is_not_compared():
     table = comparison.table({"a": metrics(0.9)})
     assert comparison.conclusions(table, paired(), SETTING) == []
-    page = comparison.page(table, paired(), SETTING, "p.png")
+    page = comparison.page(table, paired(), BESIDE, SETTING, "p.png")
     assert "1 family" in page
     assert "McNemar" not in page
 
@@ -154,6 +168,19 @@ def test_a_single_family_is_not_compared():
 def test_a_single_run_and_a_single_pair_are_no_plurals(table):
     setting = replace(SETTING, seeds=(7,))
     tests = paired(("b", "a", "b", 0.01)).assign(only_a_7=1, only_b_7=2)
-    page = comparison.page(table[:2], tests, setting, "p.png")
+    beside = replace(BESIDE, tests=tests)
+    page = comparison.page(table[:2], tests, beside, setting, "p.png")
     assert "1 training run of each family (seed 7)." in page
     assert "testing\n1 pair;" in page
+
+
+def test_balanced_accuracy_is_shown_where_it_was_computed():
+    whole = metrics(0.9) | {"balanced_accuracy": summary(0.7)}
+    table = comparison.table({"a": whole})
+    assert comparison.readable(table, SETTING)["balanced %"].tolist() == ["70.00"]
+    page = comparison.page(table, paired(), BESIDE, SETTING, "p.png")
+    assert "- **balanced %**: balanced accuracy" in page
+    without = comparison.page(
+        comparison.table({"a": metrics(0.9)}), paired(), BESIDE, SETTING, "p.png"
+    )
+    assert "- **balanced %**" not in without

@@ -32,7 +32,7 @@ VERDICTS = {
         "undecided whether above edges (some 300 images would tell)", value="undecided"
     ),
     "edges": Verdict("a control: it does not depend on the network", value="control"),
-    "smoothgrad": Verdict("no verdict yet: `dvc repro` gives it", value=""),
+    "smoothgrad": Verdict("no verdict yet: `make run DATASET=digits` gives it", value=""),
 }
 
 
@@ -62,7 +62,7 @@ def test_the_words():
 def test_without_scores_none_are_explained():
     assert explained.text([explanation(methods=["smoothgrad"])], 0.95) == (
         "cnn (seed 1) predicts 3 (80.0 %), then 2 (15.0 %), 0 (5.0 %)\n"
-        "  smoothgrad: no verdict yet: `dvc repro` gives it"
+        "  smoothgrad: no verdict yet: `make run DATASET=digits` gives it"
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from glassnets.data.inputs import Inputs
 from glassnets.report import explorer
 
 UNDECIDED = "undecided whether above edges (some 300 images would tell)"
@@ -144,3 +145,40 @@ def test_of_very_many_wrong_predictions_the_first_are_displayed(large):
     families["lstm"]["predictions"][0] += 1
     indices = [image["index"] for image in explorer.explorer(cells)["sample"]]
     assert indices == [89 - row for row in range(40)]
+
+
+def test_of_a_table_there_are_values_and_the_columns_that_count_most(leaderboard, results):
+    columns = {**{f"c{i}": "number" for i in range(15)}, "colour": ("red", "blue")}
+    inputs = Inputs("table", ("no", "yes"), columns)
+    images = np.zeros((2, 1, 16, 2), np.float32)
+    images[:, 0, 15, 1] = 1
+    maps = np.tile(np.arange(16, dtype=np.float32) - 3, (1, 2, 1, 1))
+    arrays = {
+        "index": np.array([7, 5]),
+        "labels": np.array([0, 1], np.uint8),
+        "images": images,
+        "seeds": np.array([0]),
+        "predictions": np.array([[0, 0]]),
+        "rise": maps,
+    }
+    data = explorer.explorer(
+        {"cnn": results(attributions=arrays, leaderboard=leaderboard(rise=0.4))}, inputs
+    )
+    assert data["columns"] == [*columns]
+    assert data["rows"][0] == ["0"] * 15 + ["blue"]
+    assert [image["label"] for image in data["sample"]] == ["no", "yes"]
+    assert data["sample"][1]["predictions"] == {"cnn": "no"}
+    first, *_, others = data["families"]["cnn"]["rise"]["maps"][0]
+    assert first == (15, 12.0)
+    assert others == (-4, 2.0)  # the sum of 0, −1, 1 and 2
+
+
+def test_of_series_there_are_the_points_of_lines():
+    lines = explorer.lines(np.array([[0.0, 1.0, np.nan, 3.0]]))
+    assert lines == ["12.5,92 37.5,64 87.5,8"]
+
+
+def test_rgb_images_stand_one_under_another_too():
+    images = np.random.default_rng(0).integers(0, 256, (2, 4, 3, 3), np.uint8)
+    pixels = picture(explorer._inputs(images, Inputs())["images"])
+    np.testing.assert_array_equal(pixels[4:, :, :3], images[1])

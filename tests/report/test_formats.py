@@ -27,6 +27,13 @@ def test_an_interval_of_a_row_is_that_of_the_score():
     assert formats.interval_of(row, "a") == "1.00 (0.50 to 2.00)"
 
 
+def test_a_span_is_from_the_least_to_the_largest():
+    assert formats.span([0.3, np.nan, -0.114, 0.2], 2) == "−0.11 to 0.30"
+    assert formats.span(np.array([98.2, 97.9]), 0) == "98"
+    assert formats.span([np.nan], 0) == "–"
+    assert formats.span([], 0) == "–"
+
+
 def test_shares_are_percent():
     assert formats.percent(0.95) == "95 %"
     assert formats.percent(0.999) == "99.9 %"

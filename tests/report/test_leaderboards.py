@@ -15,7 +15,7 @@ from glassnets.report import drawing, leaderboards
 from glassnets.report.leaderboards import Shared, Verdict
 
 UNDECIDED = "undecided whether above edges (some 300 images would tell)"
-COMMAND = "dvc repro verdict@digits-cnn"
+COMMAND = "make run DATASET=digits"
 BOARD = pd.read_csv(
     io.StringIO(
         """method,control,verdict,share,unstable,reasons,rank,insertion_minus_deletion,\

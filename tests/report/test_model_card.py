@@ -1,6 +1,7 @@
 """A family's model card, and the figure of its failures."""
 
 import io
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 from PIL import Image
 
 from glassnets import registry
+from glassnets.config.schema import Datasheet
+from glassnets.data.inputs import Inputs
 from glassnets.report import model_card
 from glassnets.report.results import Setting
 
@@ -65,12 +68,14 @@ def cnn(results, leaderboard, verdicts_of):
 
 @pytest.fixture
 def card(cnn, parameters):
-    def build(family="cnn", setting=SETTING, **changed):
+    def build(family="cnn", setting=SETTING, datasheet=None, **changed):
         changed = replace(cnn, **changed)
         cell = parameters.dataset("digits").family(family)
         failures = model_card.failures(changed.predictions, TEST)
         run = {"Rebuild": "make run"}
-        return model_card.card(family, cell, changed, failures, setting, run, "failures.png")
+        return model_card.card(
+            family, cell, changed, failures, setting, run, "failures.png", datasheet
+        )
 
     return build
 
@@ -161,3 +166,23 @@ def test_every_dataset_has_its_terms(card, dataset):
 
 def test_a_dataset_without_terms_is_named(card):
     assert "## Data\n\nlilies.\n" in card(setting=replace(SETTING, dataset="lilies"))
+
+
+def test_of_a_persons_own_data_the_card_has_a_datasheet(card):
+    inputs = Inputs("table", ("sick", "well"), {"age": "number"})
+    sheet = Datasheet(licence="CC0", people="All gave consent.")
+    setting = replace(SETTING, dataset="ward", inputs=inputs)
+    text = card(setting=setting, datasheet=sheet)
+    assert (
+        "that read a row of a table (columns of numbers: 1, of categories: 0) and predict" in text
+    )
+    assert "**Under which licence may they be passed on?** CC0\n" in text
+    assert "consent; are some groups absent?** All gave consent.\n" in text
+    assert text.count("** not stated\n") == len(model_card.QUESTIONS) - 2
+    assert "Most often sick predicted as well (30)" in text
+    assert "Rows of another kind than these" in text
+    assert not re.search(r"\b(images?|pixels?|digits)\b", text.replace("failures.png", ""))
+
+
+def test_every_question_of_the_datasheet_is_asked():
+    assert [*model_card.QUESTIONS] == [*Datasheet.model_fields]

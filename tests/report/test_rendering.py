@@ -27,6 +27,13 @@ def test_a_table_is_flush_right_after_its_first_column():
     assert rendering.laid_out(table).splitlines()[1:] == ["|:----|-----:|", "| x   | 1.50 |"]
 
 
+def test_a_bar_in_a_text_parts_no_cells():
+    table = pd.DataFrame({"a|b": ["x|y"], "c": ["1"]})
+    assert rendering.laid_out(table).splitlines() == [
+        *(r"| a\|b   |   c |", "|:-------|----:|", r"| x\|y   |   1 |")
+    ]
+
+
 @pytest.mark.parametrize("name", ["comparison.md", "verdicts.md", "model-card.md", "page.html"])
 def test_every_template_compiles(name):
     assert rendering.ENVIRONMENT.get_template(name)

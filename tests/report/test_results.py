@@ -15,6 +15,16 @@ from glassnets.report.results import Setting, split_in_words
             {"max_images": 1500},
             "Random split (test_size 0.2, random_state 42, stratified, of the first 1,500 images)",
         ),
+        (
+            {"split": "grouped"},
+            "Random split of whole groups, none of which lies in two parts (test_size 0.2, "
+            "random_state 42, stratified)",
+        ),
+        ({"split": "by_time"}, "Split by time, the latest to test on (test_size 0.2)"),
+        (
+            {"split": "by_time", "max_images": 1500},
+            "Split by time, the latest to test on (test_size 0.2, of the first 1,500 images)",
+        ),
     ],
 )
 def test_how_the_test_part_was_taken(parameters, changes, text):

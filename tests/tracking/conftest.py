@@ -40,8 +40,10 @@ def finished(tables, tmp_path_factory):
     params = yaml.load(ROOT / "params.yaml")
     params["defaults"]["seeds"] = list(SEEDS)
     params["evaluation"]["bootstrap_resamples"] = 100
-    for family in ("lstm", "attention"):
+    for family in ("lstm", "attention", "spiking"):
         del params["digits"][family]
+        for cells in ("cells", "studied_cells"):
+            del params[cells][f"digits-{family}"]
     yaml.dump(params, folder / "params.yaml")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

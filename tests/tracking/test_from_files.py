@@ -15,7 +15,7 @@ import pytest
 from glassnets import registry
 from glassnets.errors import GlassnetsError
 from glassnets.models import families
-from glassnets.pipeline import artefacts, networks
+from glassnets.pipeline import artefacts, networks, studies
 from glassnets.report import comparison
 from glassnets.tracking import from_files, runs
 from glassnets.tracking.store import experiment
@@ -103,6 +103,29 @@ def test_the_parent_run_holds_what_they_wrote_of_all_seeds(logged):
         assert logged.run(name).data.tags["mlflow.parentRunId"] == parent.info.run_id
         assert logged.run(name).data.params == parent.data.params
         assert logged.run(name).info.status == parent.info.status == "FINISHED"
+
+
+def test_units_and_lesions_are_logged_where_they_are(logged, log, params):
+    assert not any(name.startswith("units/") for name in logged.run("cnn").data.metrics)
+    folder = studies.units("digits", "cnn")
+    folder.mkdir(parents=True)
+    units = [("trained", 0, 0.01, 0.9), ("trained", 1, 0.5, 0.7), ("memorised", 0, 0.5, 0.5)]
+    columns = ["network", "seed", "p", "auc"]
+    artefacts.save_table(folder / "units.csv", pd.DataFrame(units, columns=columns).assign(dead=0))
+    lesions = [("trained", 0, "zero", 0.1, 0.3), ("trained", 1, "zero", 0.3, 0.4)]
+    columns = ["network", "seed", "fill", "log_loss", "own"]
+    artefacts.save_table(folder / "lesions.csv", pd.DataFrame(lesions, columns=columns))
+    assert [*faults(params, logged)] == ["cnn", *SEEDS]
+    assert log("lesion") == 3
+    assert faults(params, logged) == {}
+    assert log("lesion") == 0
+    assert faults(params, logged) == {}
+    held = logged.run("cnn").data.metrics
+    assert (held["units/selective"], held["units/auc"]) == (0.5, 0.8)
+    assert held["lesion/log_loss_zero"] == pytest.approx(0.2)
+    held = logged.run("cnn-seed-1").data.metrics
+    assert (held["units/selective"], held["lesion/own_class_log_loss_zero"]) == (0, 0.4)
+    assert "units.csv" in logged.artifacts("cnn-seed-1")
 
 
 def test_runs_name_the_data_they_learnt_from_and_were_tested_on(logged):

@@ -91,7 +91,7 @@ def test_an_unknown_dataset_is_refused(store, track):
     code, _, err = track("tea")
     assert (code, err) == (
         2,
-        "error: datasets: expected one of digits, mnist, planted, got 'tea'\n",
+        "error: datasets: expected one of digits, planted, mnist, got 'tea'\n",
     )
 
 

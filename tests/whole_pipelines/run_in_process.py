@@ -1,7 +1,8 @@
 """Runs a small pipeline of digits in this one process, without DVC and MLflow, and prints a hash of
 every file that it writes.
 
-    python run_in_process.py FOLDER FAMILY…
+    python run_in_process.py FOLDER whole FAMILY…
+    python run_in_process.py FOLDER cells FAMILY…    # without the stages of a dataset, and studies
 
 FOLDER holds dvc.yaml, params.yaml, requirements.txt and src/. It is a script of its own because an
 emulated processor runs it: imports that take a second natively take half a minute there.
@@ -36,7 +37,7 @@ def without_tracking() -> None:
 
     import glassnets
 
-    for name in ("tracking", "tracking.runs", "tracking.from_files"):
+    for name in ("tracking", "tracking.runs", "tracking.from_files", "tracking.studies"):
         sys.modules[f"glassnets.{name}"] = Nothing(f"glassnets.{name}")
     glassnets.tracking = sys.modules["glassnets.tracking"]
     glassnets.tracking.__path__ = []
@@ -65,7 +66,7 @@ def with_stable_sorts() -> None:
     )
 
 
-def main(folder: Path, families: list[str]) -> None:
+def main(folder: Path, families: list[str], whole: bool) -> None:
     faulthandler.enable()
     os.chdir(folder)
     without_tracking()
@@ -86,14 +87,15 @@ def main(folder: Path, families: list[str]) -> None:
         module = import_module(f"glassnets.pipeline.stages.{stage}")
         getattr(module, stage)(params, *of)
 
-    for stage in ("fetch", "preprocess", "sample"):
+    for stage in ("fetch", "preprocess", "sample", *(("baseline", "dynamics") if whole else ())):
         run(stage, "digits")
     for family in families:
         for stage in ("train", "evaluate", "memorise", "attribute", "judge", "verdict"):
             run(stage, "digits", family)
-    if set(families) == set(params.dataset("digits").families):
-        run("additive", "digits")
-        run("compare", "digits")
+        for stage in ("probe", "lesion") if whole else ():
+            run(stage, "digits", family)
+    for stage in ("additive", "units", "similarity", "compare") if whole else ():
+        run(stage, "digits")
     for name in ("data", "manifests", "models", "results"):
         for path in sorted((folder / name).rglob("*")):
             if path.is_file():
@@ -102,4 +104,5 @@ def main(folder: Path, families: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve(), sys.argv[2:])
+    folder, what, *families = sys.argv[1:]
+    main(Path(folder).resolve(), families, what == "whole")

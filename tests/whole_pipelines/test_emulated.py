@@ -16,7 +16,9 @@ from glassnets.pipeline import artefacts
 pytestmark = pytest.mark.exhaustive
 SCRIPT = Path(__file__).with_name("run_in_process.py")
 FAMILIES = registry.names(registry.FAMILIES)
-PROCESSORS = ("EPYC-Rome", "max")  # as QEMU names them: of another maker, and all that it has
+# As QEMU names them: of another maker, and all that it has. Emulation is slow, so all families, the
+# stages of a dataset, units, representations and learning are run on the first alone.
+PROCESSORS = {"EPYC-Rome": ("whole", *FAMILIES), "max": ("cells", "attention", "cnn")}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,10 @@ def outputs(printed):
 def native(small_project):
     folder = small_project("native")
     ran = subprocess.run(
-        [sys.executable, SCRIPT, folder, *FAMILIES], capture_output=True, text=True, check=True
+        [sys.executable, SCRIPT, folder, *PROCESSORS["EPYC-Rome"]],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return outputs(ran.stdout)
 
@@ -58,9 +63,9 @@ def test_every_output_has_the_same_bytes(processor, small_project, native):
     folder = small_project(processor)
     # Python knows its virtual environment by the link that starts it, which QEMU does not follow.
     paths = [str(artefacts.root() / "src"), sysconfig.get_path("purelib")]
+    words = [str(SCRIPT), str(folder), *PROCESSORS[processor]]
     start = (
-        f"import sys; sys.path += {paths!r}; "
-        f"sys.argv = {[str(SCRIPT), str(folder), *FAMILIES]!r}; exec(open(sys.argv[0]).read())"
+        f"import sys; sys.path += {paths!r}; sys.argv = {words!r}; exec(open(sys.argv[0]).read())"
     )
     python = Path(sys.executable).resolve()
     ran = subprocess.run(
@@ -68,6 +73,7 @@ def test_every_output_has_the_same_bytes(processor, small_project, native):
     )
     assert ran.returncode == 0, ran.stdout[-500:] + ran.stderr[-3000:]
     emulated = outputs(ran.stdout)
-    assert emulated.keys() == native.keys()
-    assert {path for path in native if emulated[path] != native[path]} == set()
-    assert len(native) > 80
+    if processor == "EPYC-Rome":
+        assert emulated.keys() == native.keys()
+    assert {path for path in emulated if emulated[path] != native[path]} == set()
+    assert len(emulated) > 40

@@ -90,4 +90,4 @@ def test_one_that_is_asked_wrongly_says_so(clone):
     process = clone.start(*VERIFY, "--dataset", "tea")
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert output == "error: --dataset: expected one of digits, mnist, planted, got 'tea'\n"
+    assert output == "error: --dataset: expected one of digits, planted, mnist, got 'tea'\n"

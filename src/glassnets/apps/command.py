@@ -10,8 +10,10 @@ import typer
 
 # The module that holds each as `command`, and what the list of commands says of it.
 COMMANDS = {
-    "explain": ("glassnets.apps.explain", "Predict a picture and draw why, with verdicts."),
-    "board": ("glassnets.apps.board.__main__", "Draw digits for the trained networks."),
+    "add": ("glassnets.apps.add", "Take your own pictures, table or series in."),
+    "judge": ("glassnets.apps.judge", "Say which explanations of your own model to believe."),
+    "explain": ("glassnets.apps.explain", "Predict an input and draw why, with verdicts."),
+    "board": ("glassnets.apps.board.__main__", "Draw, fill in or upload an input: predictions."),
     "track": ("glassnets.tracking.__main__", "Log to MLflow the runs that it lacks."),
     "register": ("glassnets.tracking.register", "Put each family's best network into MLflow."),
     "verify": ("glassnets.pipeline.verify.__main__", "Check that all is fresh and reproducible."),
@@ -22,7 +24,7 @@ def build(asked: str | None) -> typer.Typer:
     """The command line. Only the command that is asked for is loaded, since TensorFlow, MLflow and
     DVC take seconds; the others are there to be listed."""
     app = typer.Typer(
-        add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, help=_HELP
+        add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, help=HELP
     )
     for name, (module, text) in COMMANDS.items():
         command: Callable[..., Any] = _listed
@@ -32,9 +34,10 @@ def build(asked: str | None) -> typer.Typer:
     return app
 
 
-_HELP = """Train families of neural networks, compare them, explain them.
+HELP = """Train families of neural networks, compare them, explain them.
 
-Run in a checkout of the project. The pipeline itself is run by `make run` or `dvc repro`."""
+All but `judge` run in a checkout of the project. The pipeline itself is run by `make run` or
+`dvc repro`."""
 
 
 def _listed() -> None: ...

@@ -1,68 +1,97 @@
-"""``glassnets explain IMAGE``: what networks predict for a picture, why, and the
-verdicts on the methods that say why. Exit code 2: a usage error; 1: a failure while working."""
+"""``glassnets explain``: what networks predict for a picture, a row of a table or a series, why,
+and the verdicts on the methods that say why. Exit code 2: a usage error; 1: a failure while
+working."""
 
-import io
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from glassnets import config, runtime
-from glassnets.apps import picture
+from glassnets.apps import given
+from glassnets.attribution.channels import METHODS_BY_CHANNEL, by_channel
 from glassnets.attribution.methods import METHODS, split
-from glassnets.config.schema import Reference
+from glassnets.config.schema import Dataset, Reference
+from glassnets.data import pictures
+from glassnets.data.inputs import Inputs
 from glassnets.errors import ParameterError, in_one_line
 from glassnets.pipeline import artefacts, trained
 from glassnets.pipeline.trained import Trained
 from glassnets.report import explained
+from glassnets.report.leaderboards import Verdict
 
 ALL = "all"
 
 
 @in_one_line("a smaller picture")
 def command(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="PNG, JPEG, BMP, GIF or WEBP.")],
-    dataset: Annotated[str, typer.Option(help="Whose networks: mnist, digits, …")] = "mnist",
+    image: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FILE",
+            help="A picture (PNG, JPEG, BMP, GIF, WEBP), or a CSV or Parquet file of which --row "
+            "says the row. Without it, --row is an example of the dataset itself.",
+        ),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Whose networks, as digits. Default: the first that has some here."),
+    ] = None,
+    row: Annotated[
+        int | None,
+        typer.Option(help="Which row of FILE, or example of the dataset, counted from 0."),
+    ] = None,
     family: Annotated[
-        list[str] | None, typer.Option(help="Again for another; or all. Default: cnn.")
+        list[str] | None,
+        typer.Option(help="Whose network: cnn, lstm, …, or all. Again for another. Default: cnn."),
     ] = None,
     method: Annotated[
         list[str] | None,
         typer.Option(
-            help="Again for another; or all. Default: the best of the family's leaderboard, or "
-            f"{trained.NOT_JUDGED} where there is none."
+            help="Which method explains: occlusion, …, or all. Again for another. Default: the "
+            f"best of the family's leaderboard, or {trained.NOT_JUDGED} where there is none."
         ),
     ] = None,
     reference: Annotated[
         str | None,
         typer.Option(
-            help="What stands for absent pixels: black, mean, blur, draws. Default: each method's "
-            "best supported one."
+            help="What stands for absent pixels, columns or steps: black, mean, blur, draws. "
+            "Default: each method's best supported one."
         ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Which network. Default: the first.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="The network trained with which seed. Default: the first.")
+    ] = None,
     target: Annotated[
-        int | None, typer.Option(help="The class to explain. Default: the predicted one.")
+        str | None, typer.Option(help="The class to explain. Default: the predicted one.")
     ] = None,
     contrast: Annotated[
-        int | None, typer.Option(help="Another class: why the target and not this one.")
+        str | None, typer.Option(help="Another class: why the target and not this one.")
     ] = None,
+    by_channel: Annotated[
+        bool,
+        typer.Option("--by-channel", help="Also each channel's part of an attribution."),
+    ] = False,
     output: Annotated[
-        Path | None, typer.Option(help="The figure. Default: <image>-explained.png, here.")
+        Path | None, typer.Option(help="The picture to write. Default: <file>-explained.png, here.")
     ] = None,
     invert: Annotated[
         bool | None,
-        typer.Option("--invert/--no-invert", help="Default: by the border's brightness."),
+        typer.Option(
+            "--invert/--no-invert",
+            help="Whether handwriting is dark on light. Default: by the border's brightness.",
+        ),
     ] = None,
 ) -> None:
-    """Prints what networks predict for a picture, and draws why, with verdicts on the methods."""
-    output = output or Path(f"{image.stem}-explained.png")
+    """Prints what networks predict for an input, and draws why, with verdicts on the methods."""
     params = config.load(artefacts.params_file())
-    config.check_known("--dataset", [dataset], params.datasets)
+    dataset = trained.dataset(dataset, params.datasets)
     data = params.dataset(dataset)
     leave_out = ALL in (*(family or ()), *(method or ()))
     config.check_known("--family", family or [], (*data.families, ALL))
@@ -70,36 +99,74 @@ def command(
     config.check_known("--method", named, METHODS)
     families, methods = _each(family or ["cnn"], data.families), _each(method or [], METHODS)
     if reference is not None:
-        config.check_known("--reference", [reference], get_args(Reference))
+        images = data.kind == "image"
+        known = get_args(Reference) if images else data.attribution.references
+        config.check_known("--reference", [reference], known)
     if reference and methods and not any(METHODS[split(m)[0]].references for m in methods):
         raise ParameterError(
             f"--reference: expected a method that takes one, got {', '.join(methods)}"
         )
-    for option, given in (("--target", target), ("--contrast", contrast)):
-        if given is not None:
-            trained.check_class(option, given, data.classes)
-    if contrast is not None and contrast == target:
+    inputs = Inputs.of(data)
+    wanted = _class("--target", target, data, inputs)
+    other = _class("--contrast", contrast, data, inputs)
+    if other is not None and other == wanted:
         raise ParameterError(f"--contrast: expected another class than --target, got {contrast}")
+    channels = _channels(data, inputs, methods) if by_channel else ()
     seed = trained.seed(data, dataset, seed)
-    requested = {f: _variants(dataset, f, methods, reference, leave_out) for f in families}
+    offered = data.attribution.references
+    requested = {f: _variants(dataset, f, methods, reference, leave_out, offered) for f in families}
+    name = dataset if image is None else image.stem
+    output = output or Path(f"{name if row is None else f'{name}-{row}'}-explained.png")
     _check_writable(output)
-    fitted = picture.read(image, dataset, data.image_shape, invert)
+    fitted = given.read(image, row, dataset, data, invert)
     for each in requested:
         trained.weights(dataset, each, seed)  # before the seconds that TensorFlow takes
-    train = trained.training(dataset, {m for names in requested.values() for m in names})
+    train = trained.training(dataset, {m for names in requested.values() for m in names}, data.kind)
 
     runtime.start_tensorflow(params.runtime)
     networks = [trained.of_project(data, dataset, f, seed, train) for f in requested]
     explanations = [
-        _explanation(network, defined, fitted.pixels, target, contrast)
+        _explanation(network, defined, fitted.image, wanted, other, inputs, channels)
         for network, defined in _defined(networks, requested, leave_out)
     ]
     level = params.evaluation.confidence_level
-    png = explained.figure(fitted.pixels, fitted.steps, explanations, level)
+    png = explained.figure(fitted.image, fitted.steps, explanations, level, inputs)
     with artefacts.replacing(output) as (partial,):
         partial.write_bytes(png)
-    print(*fitted.steps, explained.text(explanations, level), sep="\n")
-    print(f"wrote {picture.printable(output)}")
+    print(*fitted.steps, explained.text(explanations, level, inputs), sep="\n")
+    print(f"wrote {pictures.printable(output)}")
+
+
+def _class(option: str, wanted: str | None, data: Dataset, inputs: Inputs) -> int | None:
+    """A class by its name or, where classes have none, by its number."""
+    if wanted is None:
+        return None
+    if inputs.class_names is not None:
+        config.check_known(option, [wanted], inputs.class_names)
+        return inputs.class_names.index(wanted)
+    try:
+        number = int(wanted)
+    except ValueError:
+        raise ParameterError(
+            f"{option}: expected a class, 0 to {data.classes - 1}, got {wanted!r}"
+        ) from None
+    trained.check_class(option, number, data.classes)
+    return number
+
+
+def _channels(data: Dataset, inputs: Inputs, methods: list[str]) -> list[str]:
+    """What the channels of a player are called. Raises ParameterError where there are none, or a
+    requested method has no part for each."""
+    names = inputs.channel_names(data.input_shape)
+    if len(names) < 2:
+        raise ParameterError(
+            "--by-channel: expected RGB images or series of several channels, got "
+            f"{inputs.described(data.input_shape)}"
+        )
+    if len(methods) == 1:  # of several, those that have parts show them
+        own = split(methods[0])[0]
+        config.check_known("--method with --by-channel", [own], METHODS_BY_CHANNEL)
+    return names
 
 
 def _each(names: list[str], known: Iterable[str]) -> list[str]:
@@ -108,7 +175,12 @@ def _each(names: list[str], known: Iterable[str]) -> list[str]:
 
 
 def _variants(
-    dataset: str, family: str, names: list[str], reference: str | None, leave_out: bool
+    dataset: str,
+    family: str,
+    names: list[str],
+    reference: str | None,
+    leave_out: bool,
+    references: tuple[Reference, ...] = (),
 ) -> list[str]:
     """The variants of the requested methods, of the best supported one where there are none; with
     the reference, those that are named without one. A method that cannot take it is refused, or
@@ -120,7 +192,7 @@ def _variants(
         known = METHODS[method].references
         if reference and own is None and (reference in known or (known and not leave_out)):
             name = f"{method}:{reference}"
-        chosen.append(trained.resolved(board, name))
+        chosen.append(trained.resolved(board, name, references))
     return list(dict.fromkeys(chosen))
 
 
@@ -134,7 +206,7 @@ def _check_writable(output: Path) -> None:
         expected = "a new file, or a figure that this command wrote, to write over"
     else:
         return
-    raise ParameterError(f"--output: expected {expected}, got {picture.printable(output)}")
+    raise ParameterError(f"--output: expected {expected}, got {pictures.printable(output)}")
 
 
 def _is_ours(path: Path) -> bool:
@@ -171,40 +243,32 @@ def _defined(
 def _explanation(
     network: Trained,
     methods: list[str],
-    pixels: picture.Bytes,
+    image: NDArray[Any],
     target: int | None,
     contrast: int | None,
+    inputs: Inputs,
+    channels: Sequence[str] = (),
 ) -> explained.Explanation:
-    images = pixels[np.newaxis]
+    images = image[np.newaxis]
     probabilities = network.probabilities(images)[0]
     target = int(probabilities.argmax()) if target is None else target
     if contrast == target:
         raise ParameterError(
-            f"--contrast: expected another class than {network.family} predicts, got {contrast}: "
+            f"--contrast: expected another class than {network.family} predicts, got "
+            f"{inputs.class_name(contrast)}: "
             "give a --target"
         )
     other = None if contrast is None else np.array([contrast])
     bar = tqdm(methods, desc=network.family, unit="method", disable=None, leave=False)
-    attributions = {
-        method: (
-            network.attribute(method, images, np.array([target]), other)[0],
-            network.verdict(method),
-        )
-        for method in bar
-    }
+    attributions = {}
+    for method in bar:
+        asked = images, np.array([target]), other
+        attributions[method] = network.attribute(method, *asked)[0], network.verdict(method)
+        if channels and split(method)[0] in METHODS_BY_CHANNEL:
+            parts = replace(network, network=by_channel(network.network)).attribute(method, *asked)
+            part = Verdict(f"a part of {method}, on whose sum the verdict is", "")
+            for i, name in enumerate(channels):
+                attributions[f"{method}, {name}"] = parts[0, ..., i], part
     return explained.Explanation(
         network.family, network.seed, probabilities, target, contrast, attributions
     )
-
-
-def main() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # where a terminal knows no × or …
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(command)
-    app()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,24 +1,20 @@
 """A picture of a person's own, of any size and colour, as an image of a dataset."""
 
-import io
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from glassnets.config.schema import Shape
+from glassnets.data.pictures import check_size, decoded, printable
 from glassnets.errors import GlassnetsError, ParameterError
 
 Bytes = NDArray[np.uint8]
 Grey = NDArray[np.float32]
 
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
-MAX_BYTES = 100_000_000
-MAX_PIXELS = 64_000_000
 _MAX_SIDE = 1024  # pixels, to which larger pictures are reduced: enough for the ink, and less noise
 _MIN_CONTRAST = 32  # of 255: below it, a picture is blank
 
@@ -37,19 +33,16 @@ class Picture:
     steps: tuple[str, ...]
 
 
-def read(path: Path, dataset: str, shape: Shape, invert: bool | None = None) -> Picture:
-    """`fit` of a file. Raises ParameterError for a path that is no file, and what `fit` raises."""
+def contents(path: Path) -> tuple[bytes, str]:
+    """The bytes of a picture file, and what error messages call it. Raises ParameterError for a
+    path that is no file (reading a pipe might never end), GlassnetsError for an empty or too large
+    one."""
     name = printable(path)
-    if not path.is_file():  # reading a pipe or a device might never end
+    if not path.is_file():
         came = "a folder" if path.is_dir() else "something else" if path.exists() else "none"
-        raise ParameterError(f"IMAGE: expected a picture file {name}, got {came}")
-    size = path.stat().st_size
-    if not 0 < size <= MAX_BYTES:
-        raise GlassnetsError(
-            f"{name}: expected a picture of 1 byte to {MAX_BYTES / 1e6:.0f} MB, "
-            f"got {'an empty file' if size == 0 else f'{size / 1e6:.0f} MB'}"
-        )
-    return fit(path.read_bytes(), name, dataset, shape, invert)
+        raise ParameterError(f"FILE: expected a picture file {name}, got {came}")
+    check_size(name, path.stat().st_size)
+    return path.read_bytes(), name
 
 
 def fit(
@@ -92,34 +85,13 @@ def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[1]}×{shape[0]}"
 
 
-def printable(path: Path) -> str:
-    """A path in one printable line."""
-    return str(path) if str(path).isprintable() else repr(str(path))
-
-
 # From a file to grey
 
 
 def _grey(content: bytes, name: str) -> tuple[Grey, list[str]]:
     """Brightness float32 (h, w), 0…255, of at most _MAX_SIDE pixels a side; the steps."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image, steps = _decoded(content, name)
-    except Image.DecompressionBombError:
-        raise _too_large(name, "far more") from None
-    except UnidentifiedImageError:
-        raise GlassnetsError(
-            f"{name}: expected a picture ({', '.join(FORMATS)}), got a file of another "
-            "kind, or a broken one"
-        ) from None
-    except (GlassnetsError, MemoryError):
-        raise
-    except Exception as error:  # decoders raise all kinds
-        message = " ".join(str(error).split())[:200] or type(error).__name__
-        raise GlassnetsError(
-            f"{name}: expected a whole picture, got a broken one ({message})"
-        ) from error
+    upright, steps = decoded(content, name)
+    image = _brightness(upright)
     image.thumbnail((_MAX_SIDE, _MAX_SIDE))
     grey = np.asarray(image, np.float32)
     if image.mode == "LA":
@@ -133,30 +105,13 @@ def _grey(content: bytes, name: str) -> tuple[Grey, list[str]]:
     return grey, steps
 
 
-def _too_large(name: str, came: str) -> GlassnetsError:
-    return GlassnetsError(
-        f"{name}: expected a picture of at most {MAX_PIXELS / 1e6:.0f} million pixels, "
-        f"got {came}: make it smaller"
-    )
-
-
-def _decoded(content: bytes, name: str) -> tuple[Image.Image, list[str]]:
-    """The picture in mode L, or LA if some of it is transparent; the steps."""
-    steps = []
-    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-        if image.width * image.height > MAX_PIXELS:
-            raise _too_large(name, _size((image.height, image.width)))
-        if getattr(image, "is_animated", False):
-            steps.append("the first frame of several")
-        upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I"):  # 16 bits, which Pillow would cut at 255
-        levels = np.asarray(upright, np.int64) >> 8
-        return Image.fromarray(levels.clip(0, 255).astype(np.uint8)), steps
-    if upright.has_transparency_data:
-        both = upright.convert("RGBA").convert("LA")
+def _brightness(image: Image.Image) -> Image.Image:
+    """The picture in mode L, or LA if some of it is transparent."""
+    if image.has_transparency_data:
+        both = image.convert("RGBA").convert("LA")
         if both.getextrema()[1] != (255, 255):
-            return both, steps
-    return upright.convert("L"), steps
+            return both
+    return image.convert("L")
 
 
 def _on_paper(values: Grey) -> tuple[Grey, str]:

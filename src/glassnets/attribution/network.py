@@ -5,6 +5,10 @@ The scale s_k, and t_k, which is 1 − s_k unless said otherwise, are arrays (k,
 same for every image. What is drawn at random is thus drawn once for all images, and no map depends
 on the batch that holds its image.
 
+An image is a grid of *players*, each with a channel or several: pixels; the columns of a table,
+whose row is an image of height 1; the steps of a series, which is one too. A map has a number for
+each player, the sum over its channels.
+
 What is explained is a weighted sum of the class logits: that of one class, or the difference of
 two, "why a and not b".
 """
@@ -20,7 +24,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnets.config.schema import Shape
+from glassnets.attribution.logits import end_of
+from glassnets.config.schema import InputShape, Kind, Shape
 from glassnets.errors import GlassnetsError
 
 Floats = NDArray[np.float32]
@@ -35,15 +40,18 @@ Reading = Callable[[list[Any], list[Any]], Any]
 class Explained:
     """A network to be explained, and what some methods need beside it.
 
-    model: a Keras model from raw images (n, h, w), pixels 0…255, to logits (n, classes).
+    model: a Keras model from raw images (n, h, w) or (n, h, w, c) to logits (n, classes).
     activations: inner Keras tensors of the model by name, as `families.build` gives them. Methods
     read feature maps (n, rows, columns, channels) of any name, ``tokens`` (n, t, d), and attention
     scores ``attention_<i>`` (n, heads, t, t), block by block.
-    references: training images (m, h, w), uint8 or float32, to take references from.
+    references: training images (m, h, w[, c]), uint8 or float32, to take references from.
     labels: their classes (m,), which some controls need.
     blur: the standard deviation of the reference blur, in parts of the image's shorter side.
     batch_size: how many points go through the network in one pass, which bounds the memory; None
     chooses for speed, see `points_at_once`.
+    kind: pixels of an image are in 0…255; other kinds need references, whose range is theirs. The
+    columns of a table are in no order.
+    masked: whether the last channel is 1 in a series' steps, 0 in padded ones, which nothing hides.
 
     Raises GlassnetsError where the model, references, labels or batch_size are not as said here.
     """
@@ -54,23 +62,25 @@ class Explained:
     labels: NDArray[Any] | None = None
     blur: float = 0.25
     batch_size: int | None = None
+    kind: Kind = "image"
+    masked: bool = False
     _readings: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        shape = self.model.input_shape
-        if not (isinstance(shape, tuple) and len(shape) == 3 and len(self.model.output_shape) == 2):
-            raise GlassnetsError(
-                "expected a Keras model from images (n, h, w) to logits (n, classes), got one from "
-                f"{shape} to {self.model.output_shape}: begin it with a Reshape layer, say"
-            )
+        self._check_model()
         if self.batch_size is not None and self.batch_size < 1:
             raise GlassnetsError(f"batch_size: expected at least 1, got {self.batch_size}")
         if self.references is not None and (
-            self.references.shape[1:] != self.image_shape or not len(self.references)
+            self.references.shape[1:] != self.input_shape or not len(self.references)
         ):
             raise GlassnetsError(
-                f"references: expected images (m, {shape[1]}, {shape[2]}), "
+                f"references: expected images (m, {', '.join(map(str, self.input_shape))}), "
                 f"got an array {self.references.shape}"
+            )
+        if self.references is None and self.kind != "image":
+            raise GlassnetsError(
+                f"references: expected training images, by whose range a {self.kind} is scaled, "
+                "got none"
             )
         if self.labels is not None and (
             self.references is None or self.labels.shape != self.references.shape[:1]
@@ -79,11 +89,58 @@ class Explained:
                 f"labels: expected one for each training image, got an array {self.labels.shape}"
             )
 
+    def _check_model(self) -> None:
+        shape = self.model.input_shape
+        if not (
+            isinstance(shape, tuple) and len(shape) in (3, 4) and len(self.model.output_shape) == 2
+        ):
+            raise GlassnetsError(
+                "expected a Keras model from images (n, h, w) or (n, h, w, channels) to logits (n, "
+                f"classes), got one from {shape} to {self.model.output_shape}: begin it with a "
+                "Reshape layer, say"
+            )
+        if end := end_of(self.model):
+            raise GlassnetsError(
+                f"expected a Keras model that ends in logits, got one that ends in {end}: give "
+                "glassnets.attribution.logits.to_logits(model), which has the same weights"
+            )
+
+    @property
+    def input_shape(self) -> InputShape:
+        """Of an image: (height, width) or (height, width, channels)."""
+        shape: InputShape = self.model.input_shape[1:]
+        return shape
+
     @property
     def image_shape(self) -> Shape:
-        """(height, width), in pixels."""
-        height, width = self.model.input_shape[1:]
+        """(height, width) of the grid of players: of an image, in pixels."""
+        height, width = self.input_shape[:2]
         return height, width
+
+    def of_players(self, values: Floats) -> Floats:
+        """Values (…, h, w) or (…, h, w, c) of the inputs, summed over channels: (…, h, w)."""
+        if len(self.input_shape) == 2:
+            return values
+        total: Floats = values.sum(axis=-1)
+        return total
+
+    @cached_property
+    def span(self) -> Any:
+        """The range of an input: 255 for images; for other kinds float32 (h, w, c), the largest
+        less the smallest in the training part, 0 where the input is constant."""
+        if self.kind == "image":
+            return 255.0
+        assert self.references is not None  # see __post_init__
+        spans: Floats = np.ptp(self.references, axis=0).astype(np.float32)
+        if self.masked:
+            spans[..., -1] = 0
+        return spans
+
+    @cached_property
+    def unit(self) -> Any:
+        """In what differences of inputs are measured, so that those of different columns compare:
+        a grey level for images, else the span, 1 where it is 0."""
+        return np.float32(1) if self.kind == "image" else np.where(self.span > 0, self.span, 1)
 
     @property
     def classes(self) -> int:
@@ -92,37 +149,45 @@ class Explained:
 
     @cached_property
     def mean_image(self) -> Floats:
-        """The mean of the training images, float32 (h, w)."""
+        """The mean of the training images, float32 (h, w[, c]); of series, of the steps there."""
         assert self.references is not None
-        mean: Floats = self.references.mean(axis=0, dtype=np.float64).astype(np.float32)
-        return mean
+        return self._mean_of(self.references)
+
+    def _mean_of(self, images: NDArray[Any]) -> Floats:
+        mean = images.mean(axis=0, dtype=np.float64)
+        if self.masked:
+            there = mean[..., -1:]
+            mean = np.divide(mean, there, out=np.zeros_like(mean), where=there > 0)
+        mean_image: Floats = mean.astype(np.float32)
+        return mean_image
 
     @cached_property
     def class_means(self) -> Floats:
-        """The mean training image of each class, float32 (classes, h, w); of a class without an
-        image, the mean of all."""
+        """The mean training image of each class, float32 (classes, h, w[, c]); of a class without
+        an image, the mean of all."""
         assert self.references is not None
         assert self.labels is not None
         means = [
-            self.references[self.labels == label].mean(axis=0, dtype=np.float64)
+            self._mean_of(self.references[self.labels == label])
             if (self.labels == label).any()
             else self.mean_image
             for label in range(self.classes)
         ]
-        return np.stack(means).astype(np.float32)
+        return np.stack(means)
 
     @cached_property
     def linear_weights(self) -> Floats:
-        """The weights of each class, float32 (classes, h, w), by ridge regression from training
-        images, 0…1, to classes."""
+        """The weights of each class, float32 (classes, h, w[, c]), by ridge regression from
+        training images, 0…1, to classes."""
         from sklearn.linear_model import Ridge
 
         assert self.references is not None
         assert self.labels is not None
-        rows = self.references.reshape(len(self.references), -1).astype(np.float64) / 255
+        span = np.where(self.span > 0, self.span, 1)
+        rows = (self.references.astype(np.float64) / span).reshape(len(self.references), -1)
         classes = np.eye(self.classes)[self.labels]
         weights = Ridge(alpha=1.0, solver="cholesky").fit(rows, classes).coef_  # (classes, pixels)
-        by_pixel: Floats = weights.reshape(self.classes, *self.image_shape).astype(np.float32)
+        by_pixel: Floats = weights.reshape(self.classes, *self.input_shape).astype(np.float32)
         return by_pixel
 
     @cached_property
@@ -140,10 +205,16 @@ class Explained:
         names = filter(_is_attention, self.activations)
         return tuple(sorted(names, key=lambda name: int(name.split("_")[1])))
 
+    def probabilities(self, outputs: Floats) -> NDArray[np.float64]:
+        """The probabilities float64 (m, classes) that outputs (m, classes) stand for."""
+        from glassnets.evaluation.metrics import softmax  # scikit-learn takes a second to load
+
+        return softmax(outputs)
+
     def outputs(self, images: Floats) -> Floats:
         """Logits of every class, float32 (m, classes), of images float32 (m, h, w)."""
         values = np.empty((len(images), self.classes), np.float32)
-        for rows in _slices(len(images), self.points_at_once):
+        for rows in slices(len(images), self.points_at_once):
             values[rows] = self._outputs(images[rows])
         return values
 
@@ -151,7 +222,7 @@ class Explained:
     def _outputs(self) -> Any:
         import tensorflow as tf
 
-        images = tf.TensorSpec((None, *self.image_shape), tf.float32)
+        images = tf.TensorSpec((None, *self.input_shape), tf.float32)
         return tf.function(lambda x: self.model(x, training=False), input_signature=[images])
 
     # Points
@@ -167,8 +238,9 @@ class Explained:
 
         if self.batch_size is not None:
             return self.batch_size
-        outputs = keras.tree.flatten([layer.output for layer in self.model.layers])
-        numbers = sum(int(math.prod(tensor.shape[1:])) for tensor in outputs)
+        # Of a layer that other models share, those of the last time that it was called.
+        outputs = [layer._inbound_nodes[-1].output_tensors for layer in self.model.layers]
+        numbers = sum(int(math.prod(each.shape[1:])) for each in keras.tree.flatten(outputs))
         return min(max(1, 2**24 // numbers), 4096)
 
     def explained(self, images: Floats, targets: Targets) -> Floats:
@@ -187,9 +259,9 @@ class Explained:
         """What is explained, float32 (n, k), of each image in k points.
 
         Here and in the methods below:
-        images: float32 (n, h, w).
+        images: float32 (n, h, w) or, here and below, with channels last.
         targets: float32 (n, classes).
-        scale: s, float32 (k, h or 1, w or 1).
+        scale: s, float32 (k, h or 1, w or 1), the same for all channels.
         fill: r, float32 (n or 1, k or 1, h or 1, w or 1).
         filled: t, as scale; None is 1 − s.
         """
@@ -211,9 +283,9 @@ class Explained:
         import tensorflow as tf
 
         values = np.empty(len(pairs), np.float32)
-        fill = np.broadcast_to(fill[:, 0], (len(fill), *self.image_shape))
+        fill = np.broadcast_to(fill[:, 0], (len(fill), *self.input_shape))
         arrays = [tf.constant(array) for array in (images, targets, scale, fill)]
-        for part in _slices(len(pairs), self.points_at_once):
+        for part in slices(len(pairs), self.points_at_once):
             values[part] = self._values_of_pairs(*arrays, pairs[part])
         return values
 
@@ -227,12 +299,13 @@ class Explained:
         *,
         times_difference: bool = False,
     ) -> Floats:
-        """Mean over points of the gradients of what is explained by the pixels: float32 (n, h, w).
+        """Mean over points of the gradients of what is explained by the inputs, float32 (n, h, w[,
+        c]).
 
         times_difference: whether each gradient is first multiplied by x − r.
         """
         program = self._weighted_gradients if times_difference else self._gradients
-        mean = np.empty((len(images), *self.image_shape), np.float32)
+        mean = np.empty((len(images), *self.input_shape), np.float32)
         for rows, points, arrays in self._blocks(len(images), scale, fill, filled):
             part = program(images[rows], targets[rows], *arrays)
             if points.start == 0:
@@ -246,7 +319,8 @@ class Explained:
     def gradient_changes(
         self, images: Floats, targets: Targets, scale: Floats, fill: Floats, gradients: Floats
     ) -> Floats:
-        """Σ over pixels of |gradient in a point − the given gradient| (n, h, w): float32 (n, k)."""
+        """Σ over inputs of |gradient in a point − the given gradient| (n, h, w[, c]), in units of
+        their span: float32 (n, k)."""
         values = np.empty((len(images), len(scale)), np.float32)
         for rows, points, arrays in self._blocks(len(images), scale, fill):
             values[rows, points] = self._gradient_changes(
@@ -262,11 +336,11 @@ class Explained:
         import tensorflow as tf
 
         filled = 1 - scale if filled is None else filled
-        for points in _slices(len(scale), self.points_at_once):
+        for points in slices(len(scale), self.points_at_once):
             arrays = [tf.constant(array[points]) for array in (scale, filled)]
             of_points = fill[:, points] if fill.shape[1] > 1 else fill
             shared = tf.constant(of_points) if len(fill) == 1 else None
-            for rows in _slices(images, max(1, self.points_at_once // len(scale))):
+            for rows in slices(images, max(1, self.points_at_once // len(scale))):
                 own = tf.constant(of_points[rows]) if shared is None else shared
                 yield rows, points, [arrays[0], own, arrays[1]]
 
@@ -274,7 +348,7 @@ class Explained:
         """A function of images, targets and more, as one graph."""
         import tensorflow as tf
 
-        images = tf.TensorSpec((None, *self.image_shape), tf.float32)
+        images = tf.TensorSpec((None, *self.input_shape), tf.float32)
         targets = tf.TensorSpec((None, self.classes), tf.float32)
         return tf.function(function, input_signature=[images, targets, *more])
 
@@ -283,7 +357,8 @@ class Explained:
         """The specifications of scale, fill and filled."""
         import tensorflow as tf
 
-        return [tf.TensorSpec((None,) * axes, tf.float32) for axes in (3, 4, 3)]
+        axes = len(self.input_shape)
+        return [tf.TensorSpec((None,) * count, tf.float32) for count in (3, axes + 2, 3)]
 
     @cached_property
     def _values(self) -> Any:
@@ -302,14 +377,15 @@ class Explained:
 
         def values(images: Any, targets: Any, scale: Any, fill: Any, pairs: Any) -> Any:
             rows, points = tf.unstack(pairs, axis=1)
-            kept = tf.gather(scale, points)
+            kept = self._over_channels(tf.gather(scale, points))
             own = tf.gather(fill, rows % tf.shape(fill, tf.int64)[0])
             at = tf.gather(images, rows) * kept + own * (1 - kept)
+            at = tf.ensure_shape(at, (None, *self.input_shape))  # Keras' patches need it
             return self._explained(at, tf.gather(targets, rows))
 
-        spec = tf.TensorSpec((None, None, None), tf.float32)
+        scale, fill = (tf.TensorSpec((None,) * (n + 1)) for n in (2, len(self.input_shape)))
         pairs = tf.TensorSpec((None, 2), tf.int64)
-        return self._compiled(values, spec, spec, pairs)
+        return self._compiled(values, scale, fill, pairs)
 
     @cached_property
     def _gradients(self) -> Any:
@@ -338,20 +414,28 @@ class Explained:
             images: Any, targets: Any, scale: Any, fill: Any, filled: Any, gradients: Any
         ) -> Any:
             each = self._gradients_in(images, targets, scale, fill, filled)
-            return tf.reduce_sum(tf.abs(each - gradients[:, tf.newaxis]), axis=(2, 3))
+            difference = tf.abs(each - gradients[:, tf.newaxis])
+            if self.kind != "image":
+                difference *= self.span
+            return tf.reduce_sum(difference, axis=[*range(2, len(difference.shape))])
 
-        return self._compiled(changes, *self._spec, self._spec[0])
+        gradients = tf.TensorSpec((None, *self.input_shape), tf.float32)
+        return self._compiled(changes, *self._spec, gradients)
 
     def _points(self, images: Any, scale: Any, fill: Any, filled: Any) -> Any:
-        """All points of all images, (n, k, h, w)."""
+        """All points of all images, (n, k, h, w[, c])."""
         import tensorflow as tf
 
+        scale, filled = self._over_channels(scale), self._over_channels(filled)
         return images[:, tf.newaxis] * scale + fill * filled
+
+    def _over_channels(self, scale: Any) -> Any:
+        return scale if len(self.input_shape) == 2 else scale[..., None]
 
     def _flat(self, points: Any) -> Any:
         import tensorflow as tf
 
-        return tf.reshape(points, (-1, *self.image_shape))
+        return tf.reshape(points, (-1, *self.input_shape))
 
     def _repeated(self, targets: Any, scale: Any) -> Any:
         import tensorflow as tf
@@ -364,7 +448,7 @@ class Explained:
         return tf.reduce_sum(self.model(images, training=False) * targets, axis=1)
 
     def _gradients_in(self, images: Any, targets: Any, scale: Any, fill: Any, filled: Any) -> Any:
-        """The gradient in each point, (n, k, h, w)."""
+        """The gradient in each point, (n, k, h, w[, c])."""
         import tensorflow as tf
 
         points = self._flat(self._points(images, scale, fill, filled))
@@ -372,7 +456,7 @@ class Explained:
             tape.watch(points)
             explained = self._explained(points, self._repeated(targets, scale))
         gradients = tape.gradient(explained, points)
-        return tf.reshape(gradients, (-1, tf.shape(scale)[0], *self.image_shape))
+        return tf.reshape(gradients, (-1, tf.shape(scale)[0], *self.input_shape))
 
     # Activations
 
@@ -392,7 +476,7 @@ class Explained:
         return np.concatenate(
             [
                 program(images[rows], targets[rows])
-                for rows in _slices(len(images), self.points_at_once)
+                for rows in slices(len(images), self.points_at_once)
             ]
         )
 
@@ -431,7 +515,7 @@ class Explained:
         tokens = self.activations["tokens"]
         count, width = tokens.shape[1:]
         rng = np.random.default_rng(0)
-        noise = rng.uniform(0, 255, self.image_shape).astype(np.float32)
+        noise = rng.uniform(0, 255, self.input_shape).astype(np.float32)
         images = tf.constant(np.repeat(noise[np.newaxis], count, axis=0))
         direction = tf.constant(rng.normal(size=width).astype(np.float32))
         with tf.GradientTape() as tape:
@@ -442,14 +526,14 @@ class Explained:
                 tf.linalg.diag_part(tf.transpose(each, (2, 0, 1))), direction, True
             )
         seen: NDArray[np.bool_] = tape.gradient(own, images).numpy() != 0
-        return seen
+        return np.asarray(seen if len(self.input_shape) == 2 else seen.any(axis=-1))
 
 
 def _is_attention(name: str) -> bool:
     return re.fullmatch(r"attention_\d+", name) is not None
 
 
-def _slices(total: int, size: int) -> list[slice]:
+def slices(total: int, size: int) -> list[slice]:
     """0…total in as few slices of at most this size as possible, of nearly equal length."""
     ends = np.linspace(0, total, -(-total // size) + 1).astype(int).tolist()
     return [slice(start, end) for start, end in pairwise(ends)]

@@ -65,7 +65,7 @@ def of_other_images(
             for removal, each in drops.items()
         }
         for name, maps in attributions.items()
-        if _is_map(maps)
+        if _is_map(name, maps)
     }
 
 
@@ -80,7 +80,7 @@ def _next_of_class(predictions: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _subsets(attributions: Arrays, options: Subsets, random_state: int) -> list[NDArray[np.bool_]]:
     """The sets of pixels that the metric drew for each seed's network."""
-    shape = attributions["images"].shape[1:]
+    shape = attributions["images"].shape[1:3]
     return [
         random_subsets(shape, options.subsets, options.fraction, random_state + int(seed))
         for seed in attributions["seeds"]
@@ -110,7 +110,7 @@ def between_families(
         own, others = attributions[family], attributions[other]
         same = own["predictions"] == others["predictions"]
         subsets = _subsets(own, options, random_state)
-        for name in (name for name in own if name in others and _is_map(own[name])):
+        for name in (name for name in own if name in others and _is_map(name, own[name])):
             mine, theirs = (
                 _mean_correlation(arrays[name], subsets, drops[family], name)
                 for arrays in (own, others)
@@ -139,8 +139,8 @@ def between_families(
     return table
 
 
-def _is_map(array: NDArray[np.generic]) -> bool:
-    return array.ndim == 4
+def _is_map(name: str, array: NDArray[np.generic]) -> bool:
+    return array.ndim == 4 and name != "images"
 
 
 def _mean_correlation(

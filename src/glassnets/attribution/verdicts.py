@@ -54,7 +54,11 @@ _WORDS = {  # what a test claims, and what it says if it fails
     IMAGE: ("{test}", "about the class, not about the image"),
     LOCALIZATION: ("average precision above {against}", "not average precision above {against}"),
 }
-_LACKS = {SPECIFIC: "another seed", "label randomization": "a network that memorised labels"}
+LACKS = {  # what a test needs, where it may not be there
+    SPECIFIC: "another seed",
+    "label randomization": "a network that memorised labels",
+    "parameter randomization": "weights to draw anew",
+}
 AVERAGE_PRECISION = "average_precision"
 HOLDS, UNDECIDED, FAILS = VALUES = ("holds", "undecided", "fails")
 _AT_ONCE = 200  # scores, which bounds the memory
@@ -442,7 +446,7 @@ def _reasons(tests: pd.DataFrame, images: int, localized: bool) -> list[str]:
     for test in (*TESTS, *([LOCALIZATION] if localized else [])):
         row = by_test.get(test)
         if row is None:
-            lack = _LACKS.get(test)
+            lack = LACKS.get(test)
             needs = f", for want of {lack}" if lack else ""
             reasons[UNDECIDED].append(f"not tested: {test}{needs}")
         elif row["value"] == FAILS:

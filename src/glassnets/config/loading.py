@@ -1,12 +1,14 @@
 """params.yaml → typed, validated, frozen objects. The only reader of params.yaml.
 
-Keys that a dataset's group leaves out come from the group ``defaults``; of a family's ``training``
-from the dataset's, then from ``defaults.training``; of its ``network`` from
-``defaults.<family>.network``. Groups are merged key by key, lists and numbers replaced.
+Keys that a dataset's group leaves out come, where it is a person's own data, from the group of its
+kind in ``kinds``, then from the group ``defaults``; of a family's ``training`` from the dataset's,
+then from ``defaults.training``; of its ``network`` from ``defaults.<family>.network``. Groups are
+merged key by key, lists and numbers replaced.
 """
 
 import difflib
 import json
+import re
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import reduce
@@ -19,10 +21,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from glassnets import registry
-from glassnets.config.schema import Params
+from glassnets.config.schema import Attribution, Dataset, Kind, Params
 from glassnets.errors import ParameterError
 
-DEFAULTS = "defaults"
+DEFAULTS, KINDS = "defaults", "kinds"
 
 Location = list[str | int]
 
@@ -38,7 +40,7 @@ def load(path: Path) -> Params:
         ) from error
     except (YAMLError, ValueError, LookupError, RecursionError) as error:
         raise ParameterError(f"{path.name}: expected valid YAML, got: {_message(error)}") from error
-    schema = Params.schema_of_all()
+    schema = Params.schema_of_all(_datasets(raw))
     try:
         # By way of JSON, where pydantic's strict mode still takes a list for a tuple.
         params = schema.model_validate_json(
@@ -62,6 +64,26 @@ def check_known(what: str, names: Iterable[str], known: Collection[str]) -> None
             raise ParameterError(f"{what}: expected one of {', '.join(known)}, got {name!r}")
 
 
+def _datasets(raw: Any) -> list[str]:
+    """Names of datasets, those that have a module and those of the list that may be names."""
+    listed = raw.get("datasets") if isinstance(raw, Mapping) else None
+    others = [
+        name
+        for name in (listed if isinstance(listed, list) else ())
+        if isinstance(name, str) and re.fullmatch("[a-z][a-z0-9_]*", name) and free(name)
+    ]
+    return list(dict.fromkeys([*registry.names(registry.SOURCES), *others]))
+
+
+def free(name: str) -> bool:
+    """Whether a dataset may have this name: no key of params.yaml, nothing that the schema has."""
+    return (
+        name not in (DEFAULTS, KINDS)
+        and not hasattr(Params, name)
+        and (name not in Params.model_fields)
+    )
+
+
 def with_defaults(raw: Any, groups: Container[str]) -> Any:
     """The content of params.yaml with its defaults in every group that leaves a key out, and the
     networks of presets in the place of their names. groups: the keys under which a group is
@@ -70,6 +92,8 @@ def with_defaults(raw: Any, groups: Container[str]) -> Any:
         return raw
     if not isinstance(defaults := raw.get(DEFAULTS, {}), Mapping):
         raise _no_group(raw, [DEFAULTS], defaults)
+    if not isinstance(kinds := raw.get(KINDS, {}), Mapping):
+        raise _no_group(raw, [KINDS], kinds)
 
     def merged(defaults: Mapping[Any, Any], own: Mapping[Any, Any], loc: Location) -> Any:
         whole = dict(defaults)
@@ -85,10 +109,16 @@ def with_defaults(raw: Any, groups: Container[str]) -> Any:
         return whole
 
     families = registry.names(registry.FAMILIES)
-    content = {name: group for name, group in raw.items() if name != DEFAULTS}
+    content = {name: group for name, group in raw.items() if name not in (DEFAULTS, KINDS)}
+    datasets = _datasets(raw)
     for name, group in content.items():
-        if name not in registry.names(registry.SOURCES) or not isinstance(group, Mapping):
+        if name not in datasets or not isinstance(group, Mapping):
             continue
+        if isinstance(source := group.get("source"), Mapping):
+            kind = str(source.get("kind"))
+            if not isinstance(of_kind := kinds.get(kind, {}), Mapping):
+                raise _no_group(raw, [KINDS, kind], of_kind)
+            group = merged(of_kind, group, [KINDS, kind])
         absent = {family for family in families if family not in group}
         own = {key: value for key, value in defaults.items() if key not in absent}
         whole = content[name] = merged(own, group, [DEFAULTS])
@@ -113,6 +143,10 @@ def _problems(params: Params) -> Iterator[str]:
     sources = [name for name, dataset in datasets.items() if dataset.planting is None]
     for name, dataset in datasets.items():
         problems = {name: dataset.problem()}
+        own = name not in registry.names(registry.SOURCES)
+        if own != (dataset.source is not None):
+            expected = "a group, got none" if own else "null, got a group"
+            yield f"{name}.source: expected {expected}"
         if dataset.planting is not None and (source := dataset.planting.source) not in sources:
             known = ", ".join(sources)
             problems[f"{name}.planting"] = (
@@ -122,21 +156,87 @@ def _problems(params: Params) -> Iterator[str]:
             problems[f"{name}.attribution"] = (
                 "metrics: expected deletion_insertion, by which methods are ranked, got none"
             )
+        if dataset.kind == "table" and (blurred := _of_neighbours(dataset.attribution)):
+            problems[f"{name}.attribution"] = (
+                "references, metrics: expected of a table, whose columns are in no order, black, "
+                f"mean or draws, got {blurred}"
+            )
+        problems[f"{name}.dynamics"] = dataset.dynamics.problem()
         problems[f"{name}.additive"] = dataset.additive.problem(dataset.image_shape)
+        known = registry.package("attribution.methods").METHODS
+        if unknown := [m for m in dataset.learning_rules.methods if m not in known]:
+            problems[f"{name}.learning_rules"] = (
+                f"methods: expected some of {', '.join(known)}, got {_printable(unknown[0])}"
+            )
+        problems[f"{name}.learning_rules.training"] = dataset.learning_rules.training.problem()
         if dataset.shortcut is not None:
             problems[f"{name}.shortcut"] = dataset.shortcut.problem(
                 dataset.image_shape, dataset.classes
             )
         for family in dataset.families:
             cell = dataset.family(family)
-            problems[f"{name}.{family}.training"] = cell.training.problem()
+            training = cell.training
+            problems[f"{name}.{family}.training"] = training.problem()
+            if dataset.kind != "image" and training.augmentation is not None:
+                problems[f"{name}.{family}.training.augmentation"] = (
+                    f"rotation: expected no augmentation of a {dataset.kind}, got one"
+                )
             problems[f"{name}.{family}.network"] = cell.network.problem(dataset.image_shape)
         yield from (f"{key}.{problem}" for key, problem in problems.items() if problem)
+    yield from _wrong_lists(params, datasets)
+
+
+def _of_neighbours(attribution: Attribution) -> str | None:
+    """The reference or the removal that is made of neighbouring players, None where none is."""
+    used: set[Any] = {*attribution.references}
+    for _, options in attribution.metrics:
+        used |= {*getattr(options, "removals", ()), getattr(options, "removal", None)}
+    return next((name for name in ("blur", "noisy_linear") if name in used), None)
+
+
+def _wrong_lists(params: Params, datasets: Mapping[str, Dataset]) -> Iterator[str]:
+    """Where the lists from which DVC takes its stages do not agree with the groups."""
+    groups = {name for name in type(params).model_fields if name not in Params.model_fields}
+    present = {name for name in groups if getattr(params, name) is not None}
+    for key, names in (("datasets", params.datasets), ("sources", params.sources)):
+        if len(names) != len(present) or set(names) != present:
+            yield (
+                f"{key}: expected the datasets that have a group, each once "
+                f"({', '.join(sorted(present)) or 'none'}), got {_printable([*names])}"
+            )
+    images = [name for name, dataset in datasets.items() if dataset.kind == "image"]
+    studied = params.studied_datasets
+    if len(set(studied)) < len(studied) or not set(studied) <= set(images):
+        yield (
+            f"studied_datasets: expected some of the datasets of images, each once "
+            f"({', '.join(images) or 'none'}), got {_printable([*studied])}"
+        )
+    shortcuts = [name for name, dataset in datasets.items() if dataset.shortcut is not None]
+    for key, whose, cells in (
+        ("cells", params.datasets, params.cells),
+        ("shortcut_cells", shortcuts, params.shortcut_cells),
+        ("studied_cells", studied, params.studied_cells),
+    ):
+        expected = {
+            f"{name}-{family}": {"dataset": name, "family": family}
+            for name in whose
+            for family in datasets[name].families
+        }
+        for cell in (*expected, *cells):
+            wanted, got = expected.get(cell), cells.get(cell)
+            if got != wanted:
+                place = _printable(cell).strip('"')
+                others = f"only cells of {', '.join(whose)} that have a group" if whose else "none"
+                yield (
+                    f"{key}.{place}: expected {_printable(wanted) if wanted else others}, "
+                    f"got {'nothing' if got is None else _printable(got)}"
+                )
 
 
 # pydantic's types of complaint in the words of someone who writes YAML; the others are so already.
 _EXPECTED = {
     "bool_type": "true or false",
+    "dict_type": "a group of keys",
     "float_type": "a number",
     "greater_than": "a number greater than {gt}",
     "greater_than_equal": "a number of at least {ge}",
@@ -159,7 +259,7 @@ def _first(error: ValidationError, schema: type[BaseModel], raw: Any) -> str:
     problems = error.errors(include_url=False)
     # A misspelt key is missing too: report the one that stands there.
     problem = min(problems, key=lambda each: each["type"] != "extra_forbidden")
-    loc = [*problem["loc"]]
+    loc = [step for step in problem["loc"] if step != "[key]"]  # pydantic's, of a key that is wrong
     key = _as_written(raw, loc) or "the file"
     if problem["type"] == "extra_forbidden":
         known = sorted({*_group(schema, loc[:-1]).model_fields, *([DEFAULTS] * (len(loc) == 1))})
@@ -169,8 +269,9 @@ def _first(error: ValidationError, schema: type[BaseModel], raw: Any) -> str:
     message = problem["msg"].removeprefix("Input should be ")
     expected = _EXPECTED.get(problem["type"], message).format(**problem.get("ctx", {}))
     if loc and isinstance(name := loc[-1], str):  # neither the file nor an item of a list
-        annotation = _group(schema, loc[:-1]).model_fields[name].annotation
-        expected += " or null" if type(None) in get_args(annotation) else ""
+        with suppress(LookupError):  # of what a person names, as sources: it is no field
+            annotation = _group(schema, loc[:-1]).model_fields[name].annotation
+            expected += " or null" if type(None) in get_args(annotation) else ""
     if problem["type"] == "model_type" and loc[-1:] == ["network"]:
         presets = registry.member(registry.FAMILIES, str(loc[-2])).PRESETS
         expected += f" or a preset: {', '.join(presets)}"
@@ -184,7 +285,9 @@ def _as_written(raw: Any, loc: Location) -> str:
     if len(loc) > 1:
         dataset, *rest = loc
         shared = rest[1:] if rest[1:2] == ["training"] else rest
-        places += [[DEFAULTS, *rest], [dataset, *shared], [DEFAULTS, *shared]]
+        kinds: list[Location] = [[KINDS, kind] for kind in get_args(Kind)]
+        groups: list[Location] = [[dataset], *kinds, [DEFAULTS]]
+        places = [group + keys for keys in (rest, shared) for group in groups]
     for place in places:
         with suppress(LookupError, TypeError):
             reduce(getitem, place, raw)

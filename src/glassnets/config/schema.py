@@ -4,6 +4,7 @@ Each family's ``Network`` is in the family's file, each method's and metric's op
 """
 
 import math
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, create_model
@@ -16,9 +17,17 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 ProperFraction = Annotated[float, Field(gt=0, lt=1)]
 Rate = Annotated[float, Field(gt=0, le=10)]
 Level = Annotated[float, Field(ge=0, le=127)]  # in units of pixels, which are 0…255
+Rates = Annotated[tuple[Rate, ...], Field(min_length=1)]
+Variances = Annotated[tuple[Annotated[float, Field(gt=0, le=1e6)], ...], Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Shape = tuple[int, int]  # height, width of an image, in pixels
+Shape = tuple[int, int]  # height, width of the grid of players: of an image, in pixels
+InputShape = tuple[int, ...]  # a Shape, and the channels of a player where it has them
+Kind = Literal["image", "table", "series"]
+Name = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,63}$")]
+Cells = dict[str, dict[str, str]]  # by "<dataset>-<family>", its dataset and its family
+Text = Annotated[str, Field(min_length=1, max_length=1000)]
+Statement = Annotated[str, Field(min_length=1, max_length=4000)] | None
 # What stands in the place of an absent pixel: see `attribution.references`.
 Reference = Literal["black", "mean", "blur", "draws"]
 
@@ -70,6 +79,8 @@ class Training(Strict):
     global_clipnorm: Annotated[float, Field(gt=0)] | None = None  # of all gradients together
     ema_momentum: Fraction  # of the moving average of weights that is kept; 0 keeps the last ones
     augmentation: Augmentation | None = None
+    # balanced: in the loss, every class weighs the same, however many examples it has.
+    class_weight: Literal["balanced"] | None = None
 
     def problem(self) -> str | None:
         if self.schedule == "constant" and self.warmup_epochs:
@@ -101,6 +112,13 @@ class Sample(Strict):
     random_state: Seed
 
 
+class Baselines(Strict):
+    """What classifiers that are no networks learn from: see `evaluation.baselines`."""
+
+    images: Positive  # at most, drawn from the training part
+    random_state: Seed
+
+
 class Memorise(Strict):
     """How a network learns shuffled labels: see `models.memorise`."""
 
@@ -120,13 +138,173 @@ class Additive(Strict):
 
     def problem(self, image_shape: Shape) -> str | None:
         """``"key: what is wrong with it"`` for images of this shape, None if nothing is."""
-        if self.patch_size >= min(image_shape):
+        if self.patch_size >= min((side for side in image_shape if side > 1), default=1):
             return (
                 f"patch_size: expected less than a side of images of {image_shape[0]}×"
                 f"{image_shape[1]}, got {self.patch_size}"
             )
         if problem := self.training.problem():
             return f"training.{problem}"
+        return None
+
+
+class LearningRules(Strict):
+    """Networks of dense layers that learn by backpropagation and by other rules: see
+    `learning.rules`."""
+
+    images: Positive  # of the training part, at most
+    units: Annotated[tuple[Positive, ...], Field(min_length=1)]  # of each hidden layer
+    training: Training
+    factors: Annotated[tuple[Rate, ...], Field(min_length=1)]  # of the learning rate, for each rule
+    explained: Positive  # test images whose explanations are judged
+    methods: Annotated[tuple[Text, ...], Field(min_length=1)]  # that explain them
+
+
+class FlowVariances(Strict):
+    """σ_w² of weights N(0, σ_w²/inputs), of each activation."""
+
+    sigmoid: Variances
+    tanh: Variances
+    relu: Variances
+
+
+class FlowTraining(Strict):
+    steps: Positive
+    rates: Rates  # of which each network gets the one that lowers its loss most
+
+
+class FlowCells(Strict):
+    """Recurrent cells, given an image piece by piece."""
+
+    steps: Annotated[int, Field(ge=2, le=1000)]  # at most
+    units: Positive
+    plain: Variances  # σ_w² of tanh cells
+    lstm: Annotated[  # biases of the forget gate
+        tuple[Annotated[float, Field(ge=-10, le=10)], ...], Field(min_length=1)
+    ]
+
+
+class GradientFlow(Strict):
+    """Deep networks and recurrent cells, in which δ is measured: see `learning.gradient_flow`."""
+
+    images: Positive
+    depth: Annotated[int, Field(ge=2, le=1000)]  # hidden layers
+    width: Positive  # of each
+    variances: FlowVariances
+    batch_size: Positive
+    training: FlowTraining  # after which δ is measured again
+    cells: FlowCells
+
+
+class Doubled(Strict):
+    """Rates from the lowest to the highest, each twice the one before."""
+
+    lowest: Rate
+    highest: Rate
+
+
+class GradientNoise(Strict):
+    images: Annotated[int, Field(ge=4, le=1_000_000)]  # whose gradients are averaged
+    draws: Annotated[int, Field(ge=2, le=1_000_000)]  # of batches, of each size
+
+
+class BatchSize(Strict):
+    """Descent in batches of several sizes: see `learning.batch_size`."""
+
+    images: Positive  # of the training part, at most
+    validation_images: Positive  # at most
+    units: Positive  # of the hidden layer
+    sizes: Annotated[tuple[Positive, ...], Field(min_length=1)]  # and all images
+    rates: Doubled
+    loss: Annotated[float, Field(gt=0, le=10)]  # of validation images, at which descent stops
+    epochs: Positive  # at most
+    noise: GradientNoise
+
+
+class SharpNetwork(Strict):
+    """A network whose sharpness is followed under full-batch descent."""
+
+    units: Annotated[tuple[Positive, ...], Field(min_length=1)]  # of hidden layers
+    variance: Annotated[float, Field(gt=0, le=1e6)]  # σ_w² of its weights at the start
+    rates: Rates
+
+
+class LearningRate(Strict):
+    """How large a step may be: see `learning.learning_rate`."""
+
+    images: Positive
+    steps: Annotated[int, Field(ge=2, le=1_000_000)]  # of descent of the linear model
+    bisections: Annotated[int, Field(gt=0, le=60)]
+    network: SharpNetwork
+    network_steps: Positive
+    every: Positive  # so many steps, sharpness is measured
+
+
+class SmallTraining(Strict):
+    rate: Rate
+    batch_size: Positive
+    updates: Positive  # of each network of a learning curve
+
+
+class Shifted(Strict):
+    epochs: Positive
+    shift: Annotated[int, Field(ge=0, le=1000)]  # of an image, in pixels
+
+
+class ShuffledLabels(Strict):
+    images: Positive
+    epochs: Positive
+
+
+class RandomFeatures(Strict):
+    images: Annotated[int, Field(ge=10, le=10_000)]  # n, of the training part
+    ridge: Annotated[float, Field(gt=0)]
+
+
+class Overfitting(Strict):
+    """What a network learns by heart: see `learning.overfitting`."""
+
+    images: Positive  # of the training part, at most
+    test_images: Positive  # at most
+    units: Positive  # of the hidden layer
+    training: SmallTraining
+    augmented: Shifted
+    fewest: Positive  # images of a learning curve, doubled until there are no more
+    shuffled: ShuffledLabels
+    regression: RandomFeatures
+
+
+class Backpropagation(Strict):
+    """Gradients by hand against finite differences: see `learning.backpropagation`."""
+
+    images: Positive
+    units: Annotated[tuple[Positive, ...], Field(min_length=1)]  # of hidden layers
+    parameters: Positive  # at most, whose derivatives are compared
+
+
+class Dynamics(Strict):
+    """How networks learn, on small ones of its own: see `learning`."""
+
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=2, max_length=1000)]
+    tuning_seed: Seed  # on which rates are chosen
+    gradient_flow: GradientFlow
+    batch_size: BatchSize
+    learning_rate: LearningRate
+    overfitting: Overfitting
+    backpropagation: Backpropagation
+
+    def problem(self) -> str | None:
+        """``"key: what is wrong with it"``, None if nothing is."""
+        if len(set(self.seeds)) < len(self.seeds):
+            return f"seeds: expected different seeds, got {list(self.seeds)}"
+        if self.tuning_seed in self.seeds:
+            return f"tuning_seed: expected none of the seeds, got {self.tuning_seed}"
+        if self.batch_size.rates.lowest > self.batch_size.rates.highest:
+            rates = self.batch_size.rates
+            return (
+                f"batch_size.rates: expected lowest at most highest, got {rates.lowest}, "
+                f"{rates.highest}"
+            )
         return None
 
 
@@ -159,6 +337,35 @@ class Shortcut(Strict):
         if self.label >= classes:
             return f"label: expected one of the classes 0 to {classes - 1}, got {self.label}"
         return None
+
+
+class Probe(Strict):
+    """How the units of networks are looked at: see `representations.units`."""
+
+    images: Positive  # of the test part, at most
+    gram_images: Annotated[int, Field(ge=20, le=2000)]  # of these, at most, to compare layers by
+    permutations: Annotated[int, Field(ge=19, le=10_000)]  # of the labels, for what chance gives
+    noise_images: Positive  # for receptive fields,
+    noise: Annotated[float, Field(gt=0, le=127)]  # and their standard deviation, in 0…255
+    random_state: Seed
+
+
+class Lesion(Strict):
+    """How units are silenced: see `representations.lesions`."""
+
+    images: Positive  # of the test part, at most; none that is probed, where there are enough
+    units: Positive  # of a layer, at most, each of which is silenced alone
+    steps: Annotated[int, Field(gt=0, le=1000)]  # from no unit of a layer to all
+    random_orders: Annotated[int, Field(gt=0, le=1000)]
+    random_state: Seed
+
+
+class Similarity(Strict):
+    """How representations are compared: see `representations.similarity`."""
+
+    blocks: Annotated[int, Field(ge=5, le=1000)]  # of images, for the jackknife
+    shuffles: Annotated[int, Field(ge=19, le=10_000)]  # of the images, for what chance gives
+    random_state: Seed
 
 
 class Removal(Strict):
@@ -207,11 +414,47 @@ class Planting(Strict):
 
 
 class ArrayShape(Strict):
-    """Of a dataset's raw images; height and width in pixels."""
+    """Of a dataset's raw images; height and width in pixels. A row of a table is an image of height
+    1 whose pixels are its columns, a series one whose pixels are its steps: see `data`."""
 
     images: Positive
     height: Positive
     width: Positive
+    channels: Positive | None = None  # of a pixel; null: grey
+
+
+class Source(Strict):
+    """A person's own data: where they lie, and how they are read."""
+
+    kind: Kind
+    path: Text  # of a file or a folder; relative to the project's folder, or absolute
+    label: Text | None = None  # the column of labels; null: folders, or the array ``labels``
+    # Of a table, in order: a column of numbers, or the levels of a category; of a table of series,
+    # the columns of values.
+    columns: dict[Text, Literal["number"] | tuple[Text, ...]] | None = None
+    case: Text | None = None  # of a table of series: the column that says which one a row is of
+    time: Text | None = None  # the column of times: of a series' steps, or for split: by_time
+    group: Text | None = None  # the column of groups, for split: grouped
+    masked: bool = False  # series: whether lengths differ, which a last channel then says
+    file: Text | None = None  # of a table of pictures: the column of the names of their files
+    size: Annotated[str, Field(pattern="^[0-9]+x[0-9]+$")] | None = (
+        None  # of pictures: HEIGHTxWIDTH
+    )
+
+
+class Datasheet(Strict):
+    """What only the person who has the data knows of them: the questions of Gebru et al. (2021),
+    "Datasheets for datasets". null: not stated."""
+
+    motivation: Statement = None
+    composition: Statement = None
+    people: Statement = None
+    collection: Statement = None
+    labelling: Statement = None
+    preprocessing: Statement = None
+    uses: Statement = None
+    licence: Statement = None
+    maintenance: Statement = None
 
 
 class Hashes(Strict):
@@ -224,11 +467,14 @@ class Hashes(Strict):
 class Dataset(Strict):
     """One dataset: what it must be, how it is split, its seeds, and a Cell for each family."""
 
+    source: Source | None = None  # of a person's own data; the others have a module
+    datasheet: Datasheet | None = None  # of a person's own data
     shape: ArrayShape
     classes: Annotated[int, Field(ge=2, le=255)]
+    class_names: tuple[Text, ...] | None = None  # null: their numbers
     sha256: Hashes | None = None  # of a dataset that is planted, its source's are pinned
     planting: Planting | None = None
-    split: Literal["random", "official"]
+    split: Literal["random", "official", "grouped", "by_time"]
     official_test_images: Positive | None = None
     test_size: ProperFraction
     validation_size: ProperFraction
@@ -237,9 +483,15 @@ class Dataset(Strict):
     max_images: Positive | None = None
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=1000)]
     sample: Sample
+    baselines: Baselines
     memorise: Memorise
     additive: Additive
+    learning_rules: LearningRules
     shortcut: Shortcut | None = None
+    dynamics: Dynamics
+    probe: Probe
+    lesion: Lesion
+    similarity: Similarity
     attribution: Attribution
     verdict: Verdict
 
@@ -253,6 +505,31 @@ class Dataset(Strict):
         """(height, width), in pixels."""
         return self.shape.height, self.shape.width
 
+    @property
+    def input_shape(self) -> InputShape:
+        """(height, width), or (height, width, channels) where a pixel has channels."""
+        channels = self.shape.channels
+        return self.image_shape if channels is None else (*self.image_shape, channels)
+
+    @property
+    def masked(self) -> bool:
+        """Whether the last channel says where a series has a step: its lengths differ."""
+        return self.source is not None and self.source.masked
+
+    @property
+    def own(self) -> bool:
+        """Whether it is a person's own data."""
+        return self.source is not None
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Of a table."""
+        return tuple((self.source and self.source.columns) or ())
+
+    @property
+    def kind(self) -> Kind:
+        return "image" if self.source is None else self.source.kind
+
     def family(self, name: str) -> Cell:
         """The cell of this family. Raises ParameterError where the dataset has none."""
         return cast(Cell, _group(self, "family", name))
@@ -261,6 +538,13 @@ class Dataset(Strict):
         """``"key: what is wrong with it"``, None if nothing is."""
         if len(set(self.seeds)) < len(self.seeds):
             return f"seeds: expected different seeds, got {list(self.seeds)}"
+        if self.class_names is not None and len(set(self.class_names)) != self.classes:
+            return (
+                f"class_names: expected {self.classes} different names, got {len(self.class_names)}"
+            )
+        columns = self.source.columns if self.source else None
+        if self.kind == "table" and len(columns or ()) != self.shape.width:
+            return f"source.columns: expected {self.shape.width} columns, got {len(columns or ())}"
         if (self.sha256 is None) != (self.planting is not None):
             wanted = "hashes, got null" if self.planting is None else "null, got hashes"
             return f"sha256: expected {wanted}"
@@ -274,6 +558,11 @@ class Dataset(Strict):
             test_key, test = "official_test_images", self.official_test_images
             if test >= images:
                 return f"{test_key}: expected fewer than the {images} images, got {test}"
+        named = {"grouped": "group", "by_time": "time"}.get(self.split)
+        if named is not None and getattr(self.source, named, None) is None:
+            return f"split: expected 'random' where source.{named} is null, got '{self.split}'"
+        if named is not None:  # the sizes of groups, and of ties, decide those of the parts
+            return None
         validation = math.ceil((images - test) * self.validation_size)
         for key, part, size in (
             (test_key, "test", test),
@@ -295,18 +584,19 @@ class Params(Strict):
 
     runtime: Runtime
     evaluation: Evaluation
-
-    @property
-    def datasets(self) -> tuple[str, ...]:
-        """Names of the datasets that have a group, sorted."""
-        return _present(self, registry.SOURCES)
+    datasets: Annotated[tuple[Name, ...], Field(min_length=1)]  # those that have a group
+    cells: Cells  # of every dataset, those that have a group
+    shortcut_cells: Cells  # of these, where the dataset has a shortcut
+    studied_datasets: tuple[Name, ...]  # of images, whose networks and learning are studied
+    studied_cells: Cells  # theirs
+    sources: dict[Name, Text]  # of each dataset, the file or folder that its data come from
 
     def dataset(self, name: str) -> Dataset:
         """The group of this dataset. Raises ParameterError where there is none."""
         return cast(Dataset, _group(self, "dataset", name))
 
     @classmethod
-    def schema_of_all(cls) -> type[Self]:
+    def schema_of_all(cls, datasets: Iterable[str]) -> type[Self]:
         """This schema with an optional key for each dataset, and in each for every family."""
         cells: dict[str, Any] = {}
         for name in registry.names(registry.FAMILIES):
@@ -323,8 +613,7 @@ class Params(Strict):
         )
         dataset = create_model("Dataset", __base__=Dataset, attribution=(attribution, ...), **cells)
         field: Any = (dataset | None, None)
-        datasets = dict.fromkeys(registry.names(registry.SOURCES), field)
-        return create_model("Params", __base__=cls, **datasets)
+        return create_model("Params", __base__=cls, **dict.fromkeys(datasets, field))
 
 
 def _present(groups: Strict, package: str) -> tuple[str, ...]:

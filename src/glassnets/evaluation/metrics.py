@@ -4,7 +4,7 @@ scikit-learn computes the metrics. The intervals come from the bootstrap; as eve
 function of sums over images, a resample is a vector of weights (how often each image was drawn).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import (
     accuracy_score,
+    balanced_accuracy_score,
     brier_score_loss,
     confusion_matrix,
     f1_score,
@@ -114,6 +115,16 @@ def _macro_f1(weights: Floats, labels: Ints, probabilities: Floats, bins: int) -
     return mean
 
 
+def _balanced_accuracy(weights: Floats, labels: Ints, probabilities: Floats, bins: int) -> Floats:
+    """The mean over the classes that were drawn of the share of a class predicted rightly."""
+    truth = np.eye(probabilities.shape[1])[labels]
+    hits = weights @ (truth * _correct(labels, probabilities)[:, np.newaxis])
+    size = weights @ truth  # (r, classes)
+    recall = np.divide(hits, size, out=np.zeros_like(hits), where=size > 0)
+    mean: Floats = recall.sum(axis=1) / (size > 0).sum(axis=1)
+    return mean
+
+
 def _calibration(weights: Floats, labels: Ints, probabilities: Floats, bins: int) -> Floats:
     member = np.eye(bins)[_bin(probabilities, bins)]  # (n, bins)
     excess = _correct(labels, probabilities) - probabilities.max(axis=1)
@@ -144,19 +155,34 @@ METRICS = {
         _mean_of(_squared_error),
     ),
 }
+# Where classes may be of very different sizes: a person's own data.
+BALANCED = {
+    "balanced_accuracy": Metric(
+        lambda labels, p, _: balanced_accuracy_score(labels, p.argmax(axis=1)), _balanced_accuracy
+    ),
+}
 
 
-def by_seed(labels: Ints, probabilities: Floats, evaluation: Evaluation) -> dict[str, list[float]]:
+def by_seed(
+    labels: Ints,
+    probabilities: Floats,
+    evaluation: Evaluation,
+    metrics: Mapping[str, Metric] = METRICS,
+) -> dict[str, list[float]]:
     """Each metric's value for each seed. labels (n,), probabilities (seeds, n, classes)."""
     bins = evaluation.calibration_bins
     return {
         name: [float(metric.value(labels, p, bins)) for p in probabilities]
-        for name, metric in METRICS.items()
+        for name, metric in metrics.items()
     }
 
 
 def summaries(
-    labels: Ints, probabilities: Floats, train_accuracy: list[float], evaluation: Evaluation
+    labels: Ints,
+    probabilities: Floats,
+    train_accuracy: list[float],
+    evaluation: Evaluation,
+    metrics: Mapping[str, Metric] = METRICS,
 ) -> dict[str, dict[str, Any]]:
     """Every metric as `bootstrap.summary` has it, the same draws for each.
 
@@ -165,16 +191,16 @@ def summaries(
     """
     seeds, images = probabilities.shape[:2]
     bins = evaluation.calibration_bins
-    means: dict[str, list[Floats]] = {name: [] for name in [*METRICS, "train_accuracy"]}
+    means: dict[str, list[Floats]] = {name: [] for name in [*metrics, "train_accuracy"]}
     for of_seed, of_image in bootstrap.blocks(seeds, images, evaluation):
         shares = of_seed / seeds
-        for name, metric in METRICS.items():
+        for name, metric in metrics.items():
             each = [metric.resampled(of_image, labels, p, bins) for p in probabilities]
             means[name].append((np.stack(each, axis=1) * shares).sum(axis=1))
         means["train_accuracy"].append(shares @ np.array(train_accuracy))
     resampled = {name: np.concatenate(blocks) for name, blocks in means.items()}
     resampled["overfitting_gap"] = resampled["train_accuracy"] - resampled["accuracy"]
-    values = by_seed(labels, probabilities, evaluation)
+    values = by_seed(labels, probabilities, evaluation, metrics)
     values["train_accuracy"] = train_accuracy
     values["overfitting_gap"] = np.subtract(train_accuracy, values["accuracy"]).tolist()
     return {

@@ -1,5 +1,6 @@
 """Which differences between families are more than chance: paired tests on the same images."""
 
+from collections.abc import Iterable
 from itertools import combinations
 
 import numpy as np
@@ -28,7 +29,7 @@ def correctness(predictions: dict[str, pd.DataFrame]) -> tuple[list[int], Correc
         if (came := [int(seed) for seed in table["seed"].unique()]) != seeds:
             raise GlassnetsError(
                 f"expected {family} to have the seeds {seeds} of {first}, got {came}; "
-                "`dvc repro` evaluates both anew"
+                "`make run DATASET=…` evaluates both anew"
             )
         runs = [table[table["seed"] == seed] for seed in seeds]
         for seed, run in zip(seeds, runs, strict=True):
@@ -36,7 +37,7 @@ def correctness(predictions: dict[str, pd.DataFrame]) -> tuple[list[int], Correc
                 raise GlassnetsError(
                     f"expected {family} with seed {seed} to have predicted the same test images "
                     f"in the same order as {first} with seed {seeds[0]}, got other images; "
-                    "`dvc repro` evaluates both anew"
+                    "`make run DATASET=…` evaluates both anew"
                 )
         right[family] = np.stack([(run["prediction"] == run["label"]).to_numpy() for run in runs])
     return seeds, right
@@ -66,8 +67,17 @@ def pairwise(right: Correctness, seeds: list[int]) -> pd.DataFrame:
     Sources: McNemar, Psychometrika 12 (1947); Holm, Scand. J. Statist. 6 (1979); Berger,
     Technometrics 24 (1982); Dietterich, Neural Computation 10 (1998).
     """
+    return _tested(combinations(right, 2), right, seeds)
+
+
+def against(right: Correctness, other: str, seeds: list[int]) -> pd.DataFrame:
+    """`pairwise` of each one with ``other``, its family_b, alone; corrected for these pairs."""
+    return _tested(((name, other) for name in right if name != other), right, seeds)
+
+
+def _tested(pairs: Iterable[tuple[str, str]], right: Correctness, seeds: list[int]) -> pd.DataFrame:
     rows = []
-    for a, b in combinations(right, 2):
+    for a, b in pairs:
         only_a = (right[a] & ~right[b]).sum(axis=1)  # (seeds,)
         only_b = (right[b] & ~right[a]).sum(axis=1)
         by_seed = [

@@ -12,33 +12,44 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnets.config.schema import Additive, Shape
+from glassnets.config.schema import Additive, InputShape, Kind
+from glassnets.models import families
 
 HIDDEN, LOGITS = "hidden", "logits"  # names of layers
 
 
-def build(image_shape: Shape, classes: int, options: Additive) -> Any:
-    """A Keras model from raw images (n, h, w), pixels 0…255, to logits (n, classes) float32.
+def build(
+    shape: InputShape,
+    classes: int,
+    options: Additive,
+    kind: Kind = "image",
+    masked: bool = False,
+) -> Any:
+    """A Keras model from raw images (n, h, w[, channels]) to logits (n, classes) float32.
 
-    image_shape: (height, width), in pixels. Patches are squares of options.patch_size, numbered row
-    by row; the last of a row or column is smaller where the size does not divide the side (what it
-    lacks is a constant).
+    shape: (height, width) or (height, width, channels), height and width in pixels. Patches are
+    squares of options.patch_size, or of one row where the image has one, numbered row by row; the
+    last of a row or column is smaller where the size does not divide the side (what it lacks is a
+    constant).
+    classes, kind, masked: see `families.build`.
     """
     import keras
     from keras import layers
 
-    (height, width), size = image_shape, options.patch_size
-    rows, columns = -(-height // size), -(-width // size)
+    height, width = shape[:2]
+    high, wide = (min(options.patch_size, side) for side in shape[:2])
+    rows, columns = -(-height // high), -(-width // wide)
     patches = rows * columns
 
-    images = keras.Input(image_shape, name="images")
-    x = layers.Rescaling(1 / 255, name="scale")(images)
-    x = layers.Reshape((*image_shape, 1), name="channel")(x)
-    beyond = ((0, rows * size - height), (0, columns * size - width))
+    images = keras.Input(shape, name="images")
+    x = families.scaled(images, kind, masked)
+    if len(shape) == 2:
+        x = layers.Reshape((*shape, 1), name="channel")(x)
+    beyond = ((0, rows * high - height), (0, columns * wide - width))
     x = layers.ZeroPadding2D(beyond, name="whole_patches")(x)
-    x = layers.Reshape((rows, size, columns, size), name="rows_and_columns")(x)
-    x = layers.Permute((1, 3, 2, 4), name="grid")(x)
-    x = layers.Reshape((patches, size * size), name="patches")(x)  # (n, p, pixels)
+    x = layers.Reshape((rows, high, columns, wide, *shape[2:]), name="rows_and_columns")(x)
+    x = layers.Permute((1, 3, 2, 4, *range(5, len(shape) + 3)), name="grid")(x)
+    x = layers.Reshape((patches, -1), name="patches")(x)  # (n, p, pixels)
     for i, units in enumerate(options.units):
         last = i == len(options.units) - 1
         x = layers.EinsumDense(

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 
 def inverse_square_root(x: Any) -> Any:
@@ -50,6 +51,56 @@ class LayerNormalization(keras.layers.LayerNormalization):  # type: ignore[misc]
     def call(self, inputs: Any) -> Any:
         mean, variance = ops.moments(inputs, axes=-1, keepdims=True)
         return _normalised(inputs, mean, variance, self)
+
+
+@keras.saving.register_keras_serializable("glassnets")
+class Standardization(keras.layers.Layer):  # type: ignore[misc]
+    """(x − mean)·factor of inputs (n, h, w, c), by numbers that `standardize` takes from training
+    data and that are no part of what is learnt.
+
+    by_player: a mean and a factor for each player and channel, as columns of a table need it; else
+    for each channel, the same for all players.
+    masked: whether the last channel is 1 in a series' steps and 0 in padded ones, which stay 0.
+    """
+
+    def __init__(self, by_player: bool, masked: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self.by_player, self.masked = by_player, masked
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        own = shape[1:] if self.by_player else shape[-1:]
+        self.mean = self.add_weight(own, "zeros", trainable=False, name="mean")
+        self.factor = self.add_weight(own, "ones", trainable=False, name="factor")
+
+    def call(self, inputs: Any) -> Any:
+        scaled = (inputs - self.mean) * self.factor
+        if self.masked:
+            there = inputs[..., -1:]
+            scaled = ops.concatenate([scaled[..., :-1] * there, there], axis=-1)
+        return scaled
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"by_player": self.by_player, "masked": self.masked}
+        return {**super().get_config(), **own}
+
+
+def standardize(model: Any, images: NDArray[Any]) -> None:
+    """Gives a model's `Standardization`, where it has one, the means of these images (n, h, w, c)
+    and the inverses of their standard deviations; channels of zeros and ones alone (a category, a
+    flag) and constant ones are left as they are."""
+    for layer in model.layers:
+        if isinstance(layer, Standardization):
+            layer.set_weights(_moments(images, layer))
+
+
+def _moments(images: NDArray[Any], layer: Standardization) -> list[NDArray[Any]]:
+    rows = images if layer.by_player else images.reshape(-1, images.shape[-1])
+    if layer.masked:
+        rows = rows[rows[:, -1] > 0]
+    rows = rows.astype(np.float64)
+    mean, deviation = rows.mean(axis=0), rows.std(axis=0)
+    left = ((rows == 0) | (rows == 1)).all(axis=0) | (deviation == 0)
+    return [np.where(left, 0, mean), 1 / np.where(left, 1, deviation)]
 
 
 def _normalised(inputs: Any, mean: Any, variance: Any, layer: Any) -> Any:

@@ -36,6 +36,8 @@ def memorise(
     import keras
     import tensorflow as tf
 
+    from glassnets.models.layers import standardize  # imports Keras
+
     count = min(options.images, len(labels))
     adam = Training(
         epochs=options.epochs,
@@ -61,6 +63,7 @@ def memorise(
 
     for seed in seeds:
         fresh = build(seed)
+        standardize(fresh, images)
         if model is None:
             model = fresh
             optimizer = training.optimizer(adam, steps)

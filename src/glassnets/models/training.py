@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from glassnets.config.schema import Augmentation, Training
 from glassnets.data import Arrays
@@ -25,20 +26,24 @@ def fit(
     on_batch: OnBatch,
     on_epoch: OnEpoch,
 ) -> pd.DataFrame:
-    """Trains a model from images (n, h, w) to logits (n, classes) in place.
+    """Trains a model from images (n, h, w[, channels]) to logits (n, classes) in place.
 
-    The arrays are ``images`` uint8 (n, h, w) and ``labels`` uint8 (n,). The model ends with the
+    The arrays are ``images`` uint8 or float32 and ``labels`` uint8 (n,). The model ends with the
     weights of the epoch of lowest validation loss. Gives the history, a row an epoch: epoch (from
     1), loss, accuracy (of the augmented training images, as they were seen), val_loss,
     val_accuracy. With an ``ema_momentum`` these weights, and the two validation figures, are those
     of the moving average (Polyak & Juditsky 1992). Shuffling and augmentation depend on the seed
-    alone.
+    alone. With ``class_weight: balanced`` an example of class c weighs n/(classes·n_c) in both
+    losses, n_c of the n training examples being of it (King & Zeng 2001).
 
     Raises GlassnetsError when the loss is no longer finite.
     """
     import keras
     import tensorflow as tf
 
+    from glassnets.models.layers import standardize  # imports Keras
+
+    standardize(model, train["images"])
     classes = model.output_shape[-1]
     steps = steps_per_epoch(train, training)
     model.compile(
@@ -52,13 +57,14 @@ def fit(
     # Otherwise fit traces its first step twice: as it makes the optimizer's variables, and after.
     model.optimizer.build(model.trainable_variables)
     averaged = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if training.ema_momentum else []
+    held = [validation["images"], keras.utils.to_categorical(validation["labels"], classes)]
+    if training.class_weight is not None:
+        held.append(class_weights(train["labels"], classes)[validation["labels"]])
     history = model.fit(
         batches(train, classes, training, seed),
         epochs=training.epochs,
         steps_per_epoch=steps,
-        validation_data=tf.data.Dataset.from_tensor_slices(
-            (validation["images"], keras.utils.to_categorical(validation["labels"], classes))
-        ).batch(1000),
+        validation_data=tf.data.Dataset.from_tensor_slices(tuple(held)).batch(1000),
         shuffle=False,  # the batches come shuffled
         verbose=0,
         callbacks=[
@@ -86,6 +92,14 @@ def fit(
 
 def steps_per_epoch(train: Arrays, training: Training) -> int:
     return math.ceil(len(train["labels"]) / training.batch_size)
+
+
+def class_weights(labels: NDArray[np.uint8], classes: int) -> NDArray[np.float32]:
+    """n/(classes·n_c) of each class, float32 (classes,), so that all weigh the same and an example
+    1 in the mean; scikit-learn's ``class_weight="balanced"``. labels: uint8 (n,), of all classes.
+    """
+    weights = len(labels) / (classes * np.bincount(labels, minlength=classes))
+    return weights.astype(np.float32)
 
 
 def optimizer(training: Training, steps: int) -> Any:
@@ -126,13 +140,17 @@ def optimizer(training: Training, steps: int) -> Any:
 
 def batches(train: Arrays, classes: int, training: Training, seed: int) -> Any:
     """A tf.data.Dataset of (images float32 (b, h, w), one-hot labels float32 (b, classes)), all
-    epochs in one: every epoch shuffled anew, every batch augmented by a draw of its own.
+    epochs in one: every epoch shuffled anew, every batch augmented by a draw of its own. With a
+    ``class_weight`` the weights float32 (b,) come third.
     """
     import tensorflow as tf
 
     # Shuffling row numbers and gathering whole batches is far cheaper than shuffling images.
     images, labels = tf.constant(train["images"]), tf.constant(train["labels"])
     rows = len(train["labels"])
+    weights = None
+    if training.class_weight is not None:
+        weights = tf.constant(class_weights(train["labels"], classes)[train["labels"]])
     augmentation = training.augmentation
     ramp = augmentation.ramp_epochs * steps_per_epoch(train, training) if augmentation else 0
 
@@ -141,7 +159,8 @@ def batches(train: Arrays, classes: int, training: Training, seed: int) -> Any:
         if augmentation is not None:
             strength = tf.minimum(tf.cast(step, tf.float32) / ramp, 1) if ramp else 1.0
             chosen = augment(chosen, augmentation, (seed, step), strength)
-        return chosen, tf.one_hot(tf.gather(labels, row), classes)
+        one_hot = tf.one_hot(tf.gather(labels, row), classes)
+        return (chosen, one_hot) if weights is None else (chosen, one_hot, tf.gather(weights, row))
 
     return (
         tf.data.Dataset.range(rows)
@@ -159,14 +178,15 @@ def augment(
 ) -> Any:
     """Each image under a random affine map about its centre, bilinear, black beyond the edge.
 
-    images is float32 (b, h, w); the draw depends on the seed, a pair of integers, alone. strength,
-    0 to 1, is how much of the largest change is made (it grows in training: Tan & Le 2021,
-    "EfficientNetV2", section 4).
+    images is float32 (b, h, w) or (b, h, w, channels); the draw depends on the seed, a pair of
+    integers, alone. strength, 0 to 1, is how much of the largest change is made (it grows in
+    training: Tan & Le 2021, "EfficientNetV2", section 4).
     """
     import tensorflow as tf
 
     count = tf.shape(images)[0]
-    height, width = images.shape[1:]
+    height, width = images.shape[1:3]
+    grey = len(images.shape) == 3
     draw = tf.random.stateless_uniform((count, 5), tf.stack([*map(_int64, seed)]), -1, 1)
     draw *= strength
     angle = draw[:, 0] * math.radians(augmentation.rotation)
@@ -182,14 +202,14 @@ def augment(
     c, f = x - a * x - b * y + right, y - d * x - e * y + down
     zero = tf.zeros_like(a)
     moved = tf.raw_ops.ImageProjectiveTransformV3(
-        images=images[..., tf.newaxis],
+        images=images[..., tf.newaxis] if grey else images,
         transforms=tf.stack([a, b, c, d, e, f, zero, zero], axis=1),
         output_shape=(height, width),
         fill_value=0.0,
         interpolation="BILINEAR",
         fill_mode="CONSTANT",
     )
-    return moved[..., 0]
+    return moved[..., 0] if grey else moved
 
 
 def _int64(number: Any) -> Any:

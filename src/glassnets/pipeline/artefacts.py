@@ -59,6 +59,14 @@ def sample(dataset: str) -> Path:
     return results(dataset) / "sample.csv"
 
 
+def baselines(dataset: str) -> Path:
+    return results(dataset) / "baselines.csv"
+
+
+def baseline_predictions(dataset: str) -> Path:
+    return results(dataset) / "baseline_predictions.csv"
+
+
 def models(dataset: str, family: str) -> Path:
     return root() / "models" / dataset / family
 
@@ -201,5 +209,5 @@ def _unreadable(path: Path, error: Exception) -> GlassnetsError:
     said = " ".join(str(error).split())
     why = "it is not there" if isinstance(error, FileNotFoundError) else f"it is broken ({said})"
     return GlassnetsError(
-        f"expected to read {path}, got: {why}; `dvc repro` builds what a stage needs"
+        f"expected to read {path}, got: {why}; `make run DATASET=…` builds what is needed"
     )

@@ -11,4 +11,5 @@ def explained(data: Dataset, family: str, train: Arrays | None) -> Explained:
     for references and controls, None where no method needs it."""
     model, activations = networks.build(data, family)
     images, labels = (train["images"], train["labels"]) if train else (None, None)
-    return Explained(model, activations, images, labels, data.attribution.removal.blur)
+    blur, masked = data.attribution.removal.blur, data.masked
+    return Explained(model, activations, images, labels, blur, kind=data.kind, masked=masked)

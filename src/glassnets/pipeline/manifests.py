@@ -18,9 +18,12 @@ from glassnets.errors import GlassnetsError
 from glassnets.pipeline import artefacts
 
 STAGES = "glassnets.pipeline.stages"
-OF_DATASET = ("fetch", "preprocess", "sample", "additive", "compare")
+OF_DATASET = ("fetch", "preprocess", "sample", "baseline", "additive", "compare")
 OF_CELL = ("train", "evaluate", "memorise", "attribute", "judge", "verdict")
 OF_SHORTCUT = ("shortcut",)  # of the cells of a dataset that has a group for it
+# Of datasets that are listed as such.
+OF_STUDIED = ("dynamics", "learning_rules", "learning", "units", "similarity")
+OF_STUDIED_CELL = ("probe", "lesion")
 
 # Project modules that change no output, and are left out: they listen (MLflow), tell a person what
 # went wrong, or turn params.yaml into the parameters that the manifest names.
@@ -78,9 +81,12 @@ def all_manifests(params: Params, source: Path, requirements: str) -> dict[Path,
         data = params.dataset(dataset)
         sources = [dataset, data.planting.source] if data.planting else [dataset]
         versions: Content = {}
+        studied = dataset in params.studied_datasets
         of_cell = OF_CELL + (OF_SHORTCUT if data.shortcut else ())
+        of_cell += OF_STUDIED_CELL if studied else ()
+        of_dataset = (OF_STUDIED if studied else ()) + OF_DATASET  # compare last: it names versions
         cells = [(stage, family) for family in data.families for stage in of_cell]
-        for stage, family in (*cells, *((stage, None) for stage in OF_DATASET)):
+        for stage, family in (*cells, *((stage, None) for stage in of_dataset)):
             modules, packages = closure(code, stage, sources, family)
             for name in sorted(packages - pinned.keys()):
                 raise GlassnetsError(
@@ -109,12 +115,13 @@ def parameters(params: Params, stage: str, dataset: str, family: str | None = No
 
     cell = whole[family] if family else {"network": None, "training": None}
     network = some("classes", "seeds", "runtime")
-    network |= {"shape": list(data.image_shape), "network": cell["network"]}
+    network |= {"shape": list(data.input_shape), "kind": data.kind, "masked": data.masked}
+    network["network"] = cell["network"]
     explaining = ("methods", "random_state", "references", "removal")
     methods = {key: whole["attribution"][key] for key in explaining}
     match stage:
         case "fetch":
-            raw = ("shape", "classes", "sha256", "planting")
+            raw = ("shape", "classes", "sha256", "planting", "source", "class_names")
             own = some(*raw)
             if data.planting is not None:
                 source = resolved(params.dataset(data.planting.source))
@@ -122,15 +129,22 @@ def parameters(params: Params, stage: str, dataset: str, family: str | None = No
         case "preprocess":
             split = ("split", "official_test_images", "test_size", "validation_size")
             own = some(*split, "random_state", "stratify", "max_images", "classes")
+            own["kind"] = data.kind
         case "sample":
             own = whole["sample"]
+        case "baseline":
+            own = some("classes", "baselines", "seeds", "evaluation")
         case "additive":
             own = some("classes", "seeds", "runtime", "additive", "evaluation") | methods
-            own["shape"] = network["shape"]
+            own |= {key: network[key] for key in ("shape", "kind", "masked")}
+        case "dynamics":
+            own = some("classes", "dynamics", "evaluation")
+        case "learning":
+            own = some("dynamics", "evaluation", "learning_rules")
         case "train":
             own = network | {"training": cell["training"]}
         case "evaluate":
-            own = network | some("evaluation")
+            own = network | some("evaluation") | {"own": data.own}
         case "memorise":
             own = network | some("memorise")
         case "attribute":
@@ -140,17 +154,36 @@ def parameters(params: Params, stage: str, dataset: str, family: str | None = No
         case "shortcut":
             own = network | methods | some("shortcut", "evaluation")
             own["training"] = cell["training"]
+        case "learning_rules":
+            own = some("classes", "seeds", "runtime", "evaluation", "memorise", "learning_rules")
+            own |= {key: network[key] for key in ("shape", "kind")}
+            own["random_state"] = methods["random_state"]
+        case "probe":
+            own = network | some("memorise", "probe")
+        case "lesion":
+            own = network | some("memorise", "lesion", "probe")
+        case "units":
+            own = some("classes", "class_names", "source", "seeds", "evaluation")
+            own |= some("probe", "lesion") | {"families": [*data.families]}
+        case "similarity":
+            own = some("seeds", "evaluation", "similarity") | {"families": [*data.families]}
         case "verdict":
             own = some("verdict", "seeds", "evaluation")
             own |= {name: methods[name] for name in ("references", "random_state")}
             metrics = whole["attribution"]["metrics"]
             own["faithfulness_correlation"] = metrics.get("faithfulness_correlation")
         case "compare":
-            own = shared | whole
+            own = shared | whole | {"studied": dataset in params.studied_datasets}
         case _:
-            known = OF_DATASET + OF_CELL + OF_SHORTCUT
+            known = OF_DATASET + OF_CELL + OF_SHORTCUT + OF_STUDIED + OF_STUDIED_CELL
             raise GlassnetsError(f"expected a stage of {known}, got {stage!r}")
     return dict(sorted(own.items()))
+
+
+def goals(params: Params, dataset: str) -> list[str]:
+    """The stages after which everything of a dataset is built."""
+    studied = ("learning", "units", "similarity") if dataset in params.studied_datasets else ()
+    return [f"{stage}@{dataset}" for stage in ("compare", *studied)]
 
 
 def differs(params: Params, stage: str, dataset: str, family: str) -> bool:

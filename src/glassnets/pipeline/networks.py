@@ -10,7 +10,7 @@ from glassnets.pipeline import artefacts
 def build(data: Dataset, family: str) -> families.Built:
     """A network of this family, as the dataset has it, with freshly drawn weights."""
     network = data.family(family).network
-    return families.build(family, network, data.image_shape, data.classes)
+    return families.build(family, network, data.input_shape, data.classes, data.kind, data.masked)
 
 
 def load(data: Dataset, family: str, weights: Path) -> families.Built:

@@ -1,7 +1,8 @@
 """A trained network, with what a person may ask of it: predictions, attributions, verdicts."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from glassnets import config
 from glassnets.attribution import methods, verdicts
 from glassnets.attribution.network import Explained, Floats
 from glassnets.attribution.verdicts import method_of, reference_of
 from glassnets.config import schema
+from glassnets.config.schema import Kind, Reference
 from glassnets.data import Arrays
+from glassnets.data.inputs import Inputs
 from glassnets.errors import GlassnetsError, ParameterError
 from glassnets.pipeline import artefacts
 from glassnets.pipeline.explained import explained
@@ -33,6 +37,7 @@ class Trained:
     network: Explained
     settings: schema.Attribution
     leaderboard: pd.DataFrame | None
+    inputs: Inputs = field(default_factory=Inputs)
 
     def probabilities(self, images: NDArray[Any]) -> NDArray[np.float64]:
         """Predicted probabilities (n, classes) of images uint8 (n, h, w)."""
@@ -43,7 +48,8 @@ class Trained:
     def variant(self, name: str) -> methods.Variant:
         """The variant of this name, with the options of params.yaml; of a method that is named
         without a reference, the one that is best supported. Raises ParameterError."""
-        return methods.named(resolved(self.leaderboard, name), self.settings)
+        own = resolved(self.leaderboard, name, self.settings.references)
+        return methods.named(own, self.settings)
 
     def lacks(self, method: str) -> str | None:
         """What the method needs and this network has not, in words; None where it is defined.
@@ -66,15 +72,16 @@ class Trained:
 
     def verdict(self, method: str) -> leaderboards.Verdict:
         """What the cell's leaderboard says of the method."""
-        command = f"dvc repro verdict@{self.dataset}-{self.family}"
+        command = f"make run DATASET={self.dataset}"
         variant = self.variant(method)
-        return leaderboards.verdict(self.leaderboard, variant.name, variant.control, command)
+        verdict = leaderboards.verdict(self.leaderboard, variant.name, variant.control, command)
+        return replace(verdict, text=self.inputs.words.of(verdict.text))
 
 
 def of_project(
     data: schema.Dataset, dataset: str, family: str, seed: int, train: Arrays | None
 ) -> Trained:
-    """The network that `dvc repro` trained, with its leaderboard, once TensorFlow is started.
+    """The network that the pipeline trained, with its leaderboard, once TensorFlow is started.
 
     data, dataset: the dataset's parameters and its name. family, seed: whose network. train: the
     training part, None where no method that needs it will be called, see `training`.
@@ -84,7 +91,23 @@ def of_project(
     network = explained(data, family, train)
     artefacts.load_weights(network.model, weights(dataset, family, seed))
     board = leaderboard(dataset, family)
-    return Trained(dataset, family, seed, network, data.attribution, board)
+    return Trained(dataset, family, seed, network, data.attribution, board, Inputs.of(data))
+
+
+def dataset(requested: str | None, known: Sequence[str]) -> str:
+    """The requested dataset, or the first of those that are known whose networks are here, which
+    is said on standard error. Raises ParameterError."""
+    if requested is not None:
+        config.check_known("--dataset", [requested], known)
+        return requested
+    for name in known:
+        if artefacts.models(name, "").is_dir():
+            print(f"--dataset: {name}, the first that has networks here", file=sys.stderr)
+            return name
+    raise ParameterError(
+        f"--dataset: expected one that has networks here, of {', '.join(known)}, got none: "
+        "`make run DATASET=…` trains them"
+    )
 
 
 def seed(data: schema.Dataset, dataset: str, requested: int | None) -> int:
@@ -104,7 +127,7 @@ def weights(dataset: str, family: str, seed: int) -> Path:
     path = artefacts.weights(dataset, family, seed)
     if not path.is_file():
         raise GlassnetsError(
-            f"expected a trained network in {path}, got none: `dvc repro train@{dataset}-{family}` "
+            f"expected a trained network in {path}, got none: `make run DATASET={dataset}` "
             "trains it"
         )
     return path
@@ -121,19 +144,28 @@ def leaderboard(dataset: str, family: str) -> pd.DataFrame | None:
     if not (known and board.loc[~board["control"], "verdict"].isin(verdicts.VALUES).all()):
         raise GlassnetsError(
             f"expected a leaderboard of methods in {path}, got another table: "
-            f"`dvc repro verdict@{dataset}-{family}` writes it"
+            f"`make run DATASET={dataset}` writes it"
         )
     return board
 
 
-def resolved(leaderboard: pd.DataFrame | None, name: str) -> str:
+def resolved(
+    leaderboard: pd.DataFrame | None, name: str, references: Sequence[Reference] = ()
+) -> str:
     """A variant's name in full: of a method that takes references but is named without one, the
-    best supported by the leaderboard, or where it ranks none, the first. Raises ParameterError."""
+    best supported by the leaderboard, or where it ranks none, the method's own default, if it is
+    one of the references that the dataset has, else the first of these. Raises ParameterError."""
     variant = methods.named(name)
-    if reference_of(name) or not variant.reference or variant.control or leaderboard is None:
+    if reference_of(name) or not variant.reference or variant.control:
         return variant.name
-    own = leaderboard[leaderboard["method"].map(method_of) == name]
-    return variant.name if own.empty else verdicts.best(own)
+    if leaderboard is not None:
+        own = leaderboard[leaderboard["method"].map(method_of) == name]
+        if not own.empty:
+            return verdicts.best(own)
+    known = [r for r in references if r in variant.method.references]
+    if known and variant.reference not in known:
+        return f"{name}:{known[0]}"
+    return variant.name
 
 
 def default_method(leaderboard: pd.DataFrame | None, reference: str | None) -> str:
@@ -152,8 +184,9 @@ def check_class(what: str, given: int, classes: int) -> None:
         raise ParameterError(f"{what}: expected a class, 0 to {classes - 1}, got {given}")
 
 
-def training(dataset: str, names: Iterable[str]) -> Arrays | None:
-    """The training part, None where none of the methods takes references or labels from it."""
-    if any(methods.named(name).needs_training for name in names):
+def training(dataset: str, names: Iterable[str], kind: Kind = "image") -> Arrays | None:
+    """The training part, None where none of the methods takes references or labels from it, and the
+    kind is images, which alone have a scale without it."""
+    if kind != "image" or any(methods.named(name).needs_training for name in names):
         return artefacts.load_arrays(artefacts.part(dataset, "train"))
     return None

@@ -115,13 +115,13 @@ def check(attributions: Attributions, sample: pd.DataFrame) -> None:
             raise GlassnetsError(
                 f"expected the attributions of {family} to be of the {len(sample)} images of "
                 f"sample.csv in their order, got {len(arrays['index'])} images, some of them "
-                "others; `dvc repro` computes them anew"
+                "others; `make run DATASET=…` computes them anew"
             )
         if not np.array_equal(arrays["seeds"], first["seeds"]):
             raise GlassnetsError(
                 f"expected the attributions of {family} to be of the seeds "
                 f"{first['seeds'].tolist()}, got {arrays['seeds'].tolist()}; "
-                "`dvc repro` computes them anew"
+                "`make run DATASET=…` computes them anew"
             )
 
 

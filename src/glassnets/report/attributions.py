@@ -5,7 +5,7 @@ control; a brown one: it is undecided.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,52 +15,99 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from glassnets.attribution.verdicts import best
+from glassnets.config.schema import Kind
 from glassnets.data import Arrays
+from glassnets.data.inputs import Inputs
 from glassnets.report import agreement, leaderboards
-from glassnets.report.drawing import MAP, WARNING, coloured, figure, margins
+from glassnets.report.drawing import WARNING, figure, margins
 from glassnets.report.formats import number
+from glassnets.report.kinds import Box, Columns, draw_input, draw_map, short
+from glassnets.report.kinds import columns as columns_of
 from glassnets.report.leaderboards import Named, name_method
 from glassnets.report.results import Results
 
 _EVIDENCE = "#007a33"
-_GALLERY = 12  # images
-_IMAGE: dict[str, Any] = {"cmap": "gray_r", "vmin": 0, "vmax": 255}
-_MAP: dict[str, Any] = {"cmap": MAP, "vmin": -1, "vmax": 1}
 
 
-def gallery(arrays: Arrays, leaderboard: pd.DataFrame, title: str, place: int) -> Figure:
+class _Size(NamedTuple):
+    """Of a gallery, and of the picture of the families: tiles in inches, a line a column of a
+    table; how many inputs a gallery shows; the margin for the names of columns."""
+
+    inputs: int
+    tile: tuple[float, float]
+    large: tuple[float, float]
+    per_line: float = 0.0
+    right: float = 0.1
+
+    def of(self, tile: tuple[float, float], shown: Columns | None) -> tuple[float, float]:
+        return tile if shown is None else (tile[0], 0.1 + self.per_line * shown.lines)
+
+
+_SIZES: dict[Kind, _Size] = {
+    "image": _Size(12, (0.85, 0.85), (1.5, 1.5)),
+    "table": _Size(8, (1.05, 0), (2.3, 0), per_line=0.14, right=1.8),
+    "series": _Size(6, (1.8, 0.75), (2.4, 1.2)),
+}
+_GREY_IMAGES = Inputs()
+
+
+def gallery(
+    arrays: Arrays,
+    leaderboard: pd.DataFrame,
+    title: str,
+    place: int,
+    inputs: Inputs = _GREY_IMAGES,
+) -> Figure:
     """One network's attributions of the sample's first images: a column an image, a row a method,
     in the leaderboard's order.
 
     arrays: `Results.attributions`. place: the network's among its seeds. Where there is evidence
     it is outlined. Where the verdict does not hold, the reason stands and the frame has its colour.
+    Of a table, all maps show the columns that count most in them together, in one order.
     """
-    images = arrays["images"][:_GALLERY]
+    size = _SIZES[inputs.kind]
+    images = arrays["images"][: size.inputs]
     methods = [method for method in leaderboard["method"] if method in arrays]
+    shown = None
+    if inputs.kind == "table":
+        shown = columns_of(np.stack([arrays[m][place][: len(images)] for m in methods]))
     names = leaderboards.names(leaderboard)
     rows, columns = 1 + len(methods), len(images)
-    tile, left, top = 0.85, 3.1, 0.65  # inches
-    with figure(left + tile * columns + 0.1, top + tile * rows + 0.1, dpi=100) as drawn:
+    (wide, high), left = size.of(size.tile, shown), 3.1  # inches
+    top = 0.65 if inputs.class_names is None else 0.85
+    width, height = left + wide * columns + size.right, top + high * rows + 0.1
+    with figure(width, height, dpi=100) as drawn:
         drawn.suptitle(title, x=0.01, y=0.995, ha="left", weight="bold")
-        tiles = _Tiles(drawn, rows, columns, left=left, top=top, right=0.1, bottom=0.1)
-        name_method(tiles.axes, 0.5, Named("image"))
+        sides = {"left": left, "top": top, "right": size.right, "bottom": 0.1}
+        tiles = _Tiles(drawn, rows, columns, inputs, **sides)
+        name_method(tiles.axes, 0.5, Named(inputs.words.one))
         for row, method in enumerate(methods, start=1):
             name_method(tiles.axes, row + 0.5, names[method])
         for column, image in enumerate(images):
             label, predicted = arrays["labels"][column], arrays["predictions"][place, column]
-            text = f"{label}" if label == predicted else f"{label}, not {predicted}"
-            tiles.write(column, -0.06, text, wrong=label != predicted)
-            tiles.draw(0, column, image, **_IMAGE)
+            tiles.write(column, -0.051 / high, *_class(inputs, label, predicted))
+            tiles.draw(0, column, image, shown=shown)
             for row, method in enumerate(methods, start=1):
-                map_ = coloured(arrays[method][place][column])
-                tiles.draw(row, column, map_, names[method].frame, **_MAP)
+                map_ = arrays[method][place][column]
+                tiles.draw(row, column, image, map_, names[method].frame, shown)
             if "evidence" in arrays:
                 for row in range(rows):
                     tiles.outline(row, column, arrays["evidence"][column])
+        if shown is not None:
+            for row in range(rows):
+                tiles.name_columns(row, shown)
     return drawn
 
 
-def families(results: Mapping[str, Results], each: int) -> Figure:
+def _class(inputs: Inputs, label: Any, predicted: Any) -> tuple[str, bool]:
+    """What stands over an input, and whether the prediction is wrong."""
+    own, came = inputs.class_list((label, predicted))
+    if inputs.class_names is not None:
+        own, came = short(own, 14), f"\n{short(came, 10)}"
+    return (own, False) if label == predicted else (f"{own}, not {came}".replace(" \n", "\n"), True)
+
+
+def families(results: Mapping[str, Results], each: int, inputs: Inputs = _GREY_IMAGES) -> Figure:
     """The families side by side: a row an example (`agreement.examples`, so many of each kind), a
     column a family, whose best method explains its own prediction. Of the first seed's networks.
     """
@@ -69,41 +116,53 @@ def families(results: Mapping[str, Results], each: int) -> Figure:
     examples = agreement.examples(attributions, methods, each)
     first = next(iter(attributions.values()))
     columns = 1 + len(attributions)
-    tile, left, top, bottom = 1.5, 1.75, 0.85, 0.3  # inches
-    pitch = 1.17  # from row to row, in tiles
+    shown: list[Columns | None] = [None for _ in examples]
+    if inputs.kind == "table":
+        shown = [
+            columns_of(np.stack([attributions[f][m][0, e.position] for f, m in methods.items()]))
+            for e in examples
+        ]
+    size = _SIZES[inputs.kind]
+    (wide, tile), left, top, bottom = size.of(size.large, shown[0]), 1.75, 0.85, 0.3  # inches
+    pitch = 1 + 0.255 / tile  # from row to row, in tiles
+    text_size = 10 if inputs.class_names is None else 8
+    letters = int(15 * wide) - 10  # of a class' name, of this size, beside "predicted"
     height = tile * pitch * len(examples)
-    with figure(left + tile * columns + 0.1, top + height + bottom, dpi=110) as drawn:
-        tiles = _Tiles(
-            drawn, len(examples), columns, pitch, left=left, right=0.1, top=top, bottom=bottom
-        )
-        tiles.write(0, -0.06, "image", weight="bold")
+    with figure(left + wide * columns + 0.1, top + height + bottom, dpi=110) as drawn:
+        sides = {"left": left, "right": 0.1, "top": top, "bottom": bottom}
+        tiles = _Tiles(drawn, len(examples), columns, inputs, pitch, **sides)
+        over, below = 0.09 / tile, 1 + 0.165 / tile
+        tiles.write(0, -over, inputs.words.one, weight="bold")
         for row, example in enumerate(examples):
-            tiles.draw(row, 0, first["images"][example.position], **_IMAGE)
-            tiles.write(0, row * pitch + 1.11, f"label {first['labels'][example.position]}")
+            tiles.draw(row, 0, first["images"][example.position], shown=shown[row], names=True)
+            label = short(inputs.class_name(first["labels"][example.position]), letters)
+            tiles.write(0, row * pitch + below, f"label {label}", size=text_size)
             name = example.kind.replace(", ", ",\n")
             if example.similarity is not None:
                 name += f"\n(similarity {number(example.similarity, 2)})"
             middle = row * pitch + 0.5
-            tiles.axes.text(-0.08, middle, name, ha="right", va="center", size=10)
+            aside = 0.12 / wide
+            tiles.axes.text(-aside, middle, name, ha="right", va="center", size=10)
         for column, (family, arrays) in enumerate(attributions.items(), start=1):
             method = methods[family]
             name, why, frame = leaderboards.names(results[family].leaderboard)[method]
-            over = -0.06 if why is None else -0.17
+            above = over if why is None else 0.255 / tile
             name = name.replace(", ", ",\n")  # as wide as a tile
-            tiles.write(column, over, name, size=7.5, va="bottom")
+            tiles.write(column, -above, name, size=7.5, va="bottom")
             lines = 1 + name.count("\n")
-            tiles.write(column, over - 0.03 - 0.1 * lines, family, weight="bold")
+            tiles.write(column, -above - (0.045 + 0.15 * lines) / tile, family, weight="bold")
             if why is not None:
-                tiles.write(column, -0.06, why, size=7.5, color=frame)
+                tiles.write(column, -over, why, size=7.5, color=frame)
             for row, example in enumerate(examples):
                 predicted = arrays["predictions"][0, example.position]
                 wrong = predicted != arrays["labels"][example.position]
-                map_ = coloured(arrays[method][0, example.position])
-                tiles.draw(row, column, map_, frame, **_MAP)
-                tiles.write(column, row * pitch + 1.11, f"predicted {predicted}", wrong=wrong)
+                map_, image = arrays[method][0, example.position], first["images"][example.position]
+                tiles.draw(row, column, image, map_, frame, shown[row])
+                text = f"predicted {short(inputs.class_name(predicted), letters)}"
+                tiles.write(column, row * pitch + below, text, wrong=wrong, size=text_size)
         key = "red: speaks for the predicted class   blue: against it"
         if "evidence" in first:
-            key += "   green: around the pixels that decide"
+            key += f"   green: around the {inputs.words.players} that decide"
             for row, example in enumerate(examples):
                 for column in range(columns):
                     tiles.outline(row, column, first["evidence"][example.position])
@@ -115,22 +174,58 @@ class _Tiles:
     """Axes laid with tiles one unit wide and high, a row each pitch; margins in inches."""
 
     def __init__(
-        self, drawn: Figure, rows: int, columns: int, pitch: float = 1, **sides: float
+        self,
+        drawn: Figure,
+        rows: int,
+        columns: int,
+        inputs: Inputs,
+        pitch: float = 1,
+        **sides: float,
     ) -> None:
         self.axes = drawn.subplots(gridspec_kw=margins(drawn, **sides))
         self.axes.set_axis_off()
-        self.axes.set(xlim=(0, columns), ylim=(rows * pitch, 0))
-        self._pitch = pitch
+        self._limits: dict[str, Any] = {"xlim": (0, columns), "ylim": (rows * pitch, 0)}
+        self.axes.set(**self._limits)
+        self._pitch, self._inputs = pitch, inputs
 
     def draw(
-        self, row: int, column: int, pixels: NDArray[Any], frame: str | None = None, **looks: Any
+        self,
+        row: int,
+        column: int,
+        image: NDArray[Any],
+        map_: NDArray[Any] | None = None,
+        frame: str | None = None,
+        shown: Columns | None = None,
+        names: bool = False,
     ) -> None:
+        """Draws an input, or a map of it."""
         left, right, top, bottom = self._sides(row, column)
-        extent = (left, right, bottom, top)
-        self.axes.imshow(pixels, extent=extent, aspect="auto", interpolation="nearest", **looks)
+        box = Box(left, right, top, bottom)
+        if map_ is None:
+            draw_input(self.axes, image, self._inputs, box, shown, names)
+        else:
+            draw_map(self.axes, image, map_, self._inputs, box, shown)
+        if self._inputs.kind != "image":
+            self.axes.set(**self._limits)  # which lines change
         ec, lw = (frame, 1.4) if frame else ("#bbbbbb", 0.6)
         look: dict[str, Any] = {"fill": False, "clip_on": False, "ec": ec, "lw": lw}
         self.axes.add_patch(Rectangle((left, top), right - left, bottom - top, **look))
+
+    def name_columns(self, row: int, shown: Columns) -> None:
+        """Writes the names of a table's columns right of a row of tiles."""
+        box = Box(*self._sides(row, 0))
+        for line, name in enumerate(shown.names(self._inputs)):
+            place = (1, box.y((line + 0.5) / shown.lines))
+            self.axes.annotate(
+                short(name),
+                place,
+                xytext=(4, 0),
+                xycoords=self.axes.get_yaxis_transform(),
+                textcoords="offset points",
+                va="center",
+                size=7,
+                parse_math=False,
+            )
 
     def _sides(self, row: int, column: int) -> tuple[float, float, float, float]:
         margin = 0.03

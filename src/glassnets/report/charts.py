@@ -12,6 +12,7 @@ import pandas as pd
 
 from glassnets.attribution.scores import SCORES
 from glassnets.attribution.verdicts import FAILS, HOLDS, UNDECIDED
+from glassnets.data.inputs import Inputs
 from glassnets.report.drawing import COLOURS
 from glassnets.report.figures import MIN_IMAGES
 from glassnets.report.formats import columns_of
@@ -19,6 +20,7 @@ from glassnets.report.leaderboards import CONTROL, heading
 from glassnets.report.results import Setting
 
 Spec = dict[str, Any]
+_GREY_IMAGES = Inputs()
 
 # Vega's names of the marks that drawing.MARKS gives the families, in the same order.
 _SHAPES = ["circle", "square", "diamond", "triangle-down", "cross", "triangle-up", "stroke"]
@@ -126,18 +128,22 @@ def reliability(reliabilities: Mapping[str, pd.DataFrame]) -> Spec:
     return _spec(layers, 240)
 
 
-def confusions(matrix: pd.DataFrame) -> Spec:
+def confusions(matrix: pd.DataFrame, inputs: Inputs = _GREY_IMAGES) -> Spec:
     """A family's wrong predictions by true label and prediction, all seeds together.
 
     matrix: `Results.confusion_matrix`.
     """
     wrong = matrix[(matrix["label"] != matrix["prediction"]) & (matrix["count"] > 0)]
-    classes = alt.Scale(domain=sorted(matrix["label"].unique().tolist()))
+    classes = sorted(matrix["label"].unique().tolist())
+    if inputs.class_names is not None:
+        wrong = wrong.assign(**{c: inputs.class_list(wrong[c]) for c in ("label", "prediction")})
+        classes = inputs.class_list(classes)
+    scale = alt.Scale(domain=classes)
     # Bright enough at its low end for numbers in black, whatever the page's background.
     shade = alt.Color("count:Q", scale=alt.Scale(range=["#fde0c5", "#eb4a40"]), legend=None)
     base = alt.Chart(wrong).encode(
-        x=alt.X("prediction:O", title="prediction", scale=classes).axis(labelAngle=0),
-        y=alt.Y("label:O", title="label", scale=classes),
+        x=alt.X("prediction:O", title="prediction", scale=scale).axis(labelAngle=0),
+        y=alt.Y("label:O", title="label", scale=scale),
         tooltip=_tooltip("label:O", "prediction:O", "count:Q"),
     )
     layers = [

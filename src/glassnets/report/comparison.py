@@ -5,12 +5,13 @@ from typing import Any
 
 import pandas as pd
 
-from glassnets.report import formats
+from glassnets.report import baselines, formats
 from glassnets.report.rendering import render
 from glassnets.report.results import Metrics, Setting
 
 # How people read a metric: its heading, the factor, the decimals.
 _HEADINGS = {
+    "balanced_accuracy": ("balanced %", 100, 2),
     "log_loss": ("log loss", 1, 4),
     "macro_f1": ("F1 %", 100, 2),
     "expected_calibration_error": ("ECE %", 100, 2),
@@ -48,7 +49,8 @@ def readable(table: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     ends = zip(table["accuracy_ci_low"], table["accuracy_ci_high"], strict=True)
     text[f"{setting.percent} CI"] = [formats.ends(*each) for each in ends]
     for metric, (heading, factor, decimals) in _HEADINGS.items():
-        text[heading] = [formats.number(factor * value, decimals) for value in table[metric]]
+        if metric in table:
+            text[heading] = [formats.number(factor * value, decimals) for value in table[metric]]
     text["parameters"] = [f"{count:,}" for count in table["parameters"]]
     return text
 
@@ -94,7 +96,13 @@ def conclusions(table: pd.DataFrame, tests: pd.DataFrame, setting: Setting) -> l
     return sentences
 
 
-def page(table: pd.DataFrame, tests: pd.DataFrame, setting: Setting, picture: str) -> str:
+def page(
+    table: pd.DataFrame,
+    tests: pd.DataFrame,
+    beside: baselines.Beside,
+    setting: Setting,
+    picture: str,
+) -> str:
     """comparison.md: the table, the tests, what follows from them and what does not.
 
     picture is the address of `figures.comparison`'s figure, as seen from the page.
@@ -105,5 +113,10 @@ def page(table: pd.DataFrame, tests: pd.DataFrame, setting: Setting, picture: st
         families=readable(table, setting),
         tests=readable_tests(tests, setting),
         conclusions=conclusions(table, tests, setting),
+        baselines=baselines.readable(beside, setting),
+        trained_on=beside.table["images"][0],
+        worth=baselines.conclusions(table, beside, setting),
+        best=beside.best,
+        versus=readable_tests(beside.tests, setting),
         picture=picture,
     )

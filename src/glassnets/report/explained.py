@@ -12,13 +12,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from glassnets.report import drawing
+from glassnets.config.schema import Kind
+from glassnets.data.inputs import Inputs
+from glassnets.report import drawing, kinds
 from glassnets.report.drawing import GREY
 from glassnets.report.formats import percent, probability
 from glassnets.report.leaderboards import FRAMES, Verdict, titled
 
 # Named in each figure's file, so that none but ours is ever written over.
 SOFTWARE = "glassnets.explain"
+_GREY_IMAGES = Inputs()
+_CALLED: Mapping[Kind, str] = {"image": "picture", "table": "row", "series": "series"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,37 +41,43 @@ class Explanation:
 # In words
 
 
-def text(explanations: Sequence[Explanation], confidence_level: float) -> str:
+def text(
+    explanations: Sequence[Explanation], confidence_level: float, inputs: Inputs = _GREY_IMAGES
+) -> str:
     """Every prediction with its probabilities, every method with its verdict and scores."""
     lines = []
     for explanation in explanations:
-        lines.append(_prediction(explanation))
+        lines.append(_prediction(explanation, inputs))
         for method, (_, verdict) in explanation.attributions.items():
             scores = "; ".join(": ".join(score) for score in verdict.scores)
             wrapped = textwrap.wrap(scores, 92, break_long_words=False)
             lines += [f"  {method}: {verdict.text}", *(f"    {line}" for line in wrapped)]
-    return "\n".join([*lines, *_about_scores(explanations, confidence_level)])
+    return "\n".join([*lines, *_about_scores(explanations, confidence_level, inputs)])
 
 
-def _prediction(explanation: Explanation) -> str:
+def _prediction(explanation: Explanation, inputs: Inputs) -> str:
+    named = inputs.class_name
     p = explanation.probabilities
     first, *others = (int(k) for k in p.argsort(kind="stable")[::-1][:3])
-    then = ", ".join(f"{k} ({probability(p[k])})" for k in others)
-    target = "" if explanation.target == first else f"; explained: {explanation.target}"
+    then = ", ".join(f"{named(k)} ({probability(p[k])})" for k in others)
+    target = "" if explanation.target == first else f"; explained: {named(explanation.target)}"
     if explanation.contrast is not None:
-        target = f"; explained: why {explanation.target} and not {explanation.contrast}"
+        why = named(explanation.target), named(explanation.contrast)
+        target = "; explained: why {} and not {}".format(*why)
     return (
-        f"{explanation.family} (seed {explanation.seed}) predicts {first} "
+        f"{explanation.family} (seed {explanation.seed}) predicts {named(first)} "
         f"({probability(p[first])}), then {then}{target}"
     )
 
 
-def _about_scores(explanations: Sequence[Explanation], confidence_level: float) -> list[str]:
+def _about_scores(
+    explanations: Sequence[Explanation], confidence_level: float, inputs: Inputs
+) -> list[str]:
     if not any(verdict.scores for e in explanations for _, verdict in e.attributions.values()):
         return []
     lines = [
         f"Scores are means over the dataset's sample, with {percent(confidence_level)} intervals; "
-        "they judge the method, not this picture.",
+        f"they judge the method, not this {_CALLED[inputs.kind]}.",
         "↑: higher is better; ↓: lower; → 0: nearer to 0.",
     ]
     if any(e.contrast is not None or e.target != e.probabilities.argmax() for e in explanations):
@@ -78,17 +88,31 @@ def _about_scores(explanations: Sequence[Explanation], confidence_level: float) 
 # As a figure; all lengths in inches
 
 _MAP, _SCORES, _GAP, _MARGIN = 1.75, 2.95, 0.25, 0.3
-_TILE = (_MAP + _GAP / 2 + _SCORES, 2.55)  # a map beside its scores, below two lines of title
+_OVER = 0.8  # two lines of title over a map beside its scores, and a scale below it
+# The width of a map, its height, and of the former what names of columns take.
+_SIZES: Mapping[Kind, tuple[float, float, float]] = {
+    "image": (_MAP, _MAP, 0),
+    "table": (3.6, 2.1, 2.1),
+    "series": (3.0, 1.6, 0),
+}
 _BARS = 1.6
 _HEADER, _FAMILY, _FOOTER = 1.95, 0.45, 0.62
 _MAX_TILES = 3  # side by side
 _MIN_WIDTH = 9.6  # has room for a prediction in one line
-_KEY = (
-    "Maps: red pixels speak for the class, blue ones against it; each has its own scale, written "
-    "below it, and white is 0, or the lowest value of a map that has one sign everywhere. The line "
-    "is the ink's outline. Red frame: the verdict on the method fails, or it is a control; brown: "
-    "undecided."
+_FRAMES = "Red frame: the verdict on the method fails, or it is a control; brown: undecided."
+_SCALE = (
+    "speak for the class, blue ones against it; each has its own scale, written below it, and "
+    "white is 0, or the lowest value of a map that has one sign everywhere."
 )
+_GREY_KEY = f"Maps: red pixels {_SCALE} The line is the ink's outline. {_FRAMES}"
+_KEYS: Mapping[Kind, str] = {
+    "image": "Maps, over the image in grey: red pixels speak for the class, blue ones against it; "
+    "each has its own scale, written below it, and grey is 0, or the lowest value of a map that "
+    f"has one sign everywhere. {_FRAMES}",
+    "table": "Bars: red columns speak for the class, blue ones against it, those that count most "
+    f"first; each picture has its own scale, written below it. {_FRAMES}",
+    "series": f"Maps, behind the line of each channel: red steps {_SCALE} {_FRAMES}",
+}
 
 
 class _Sheet:
@@ -115,75 +139,102 @@ class _Sheet:
 
 
 def figure(
-    image: NDArray[np.uint8],
+    image: NDArray[Any],
     steps: Sequence[str],
     explanations: Sequence[Explanation],
     confidence_level: float,
+    inputs: Inputs = _GREY_IMAGES,
 ) -> bytes:
     """A PNG: the networks' input, then for each network its probabilities and every attribution,
     each beside its method's scores. Same input, same bytes.
 
-    image: (h, w), the input. steps: in words, from the picture to it.
+    image: (h, w) or (h, w, c), the input. steps: in words, from the picture to it.
     """
-    across = min(_MAX_TILES, max(len(e.attributions) for e in explanations))
+    wide, high, _ = _SIZES[inputs.kind]
+    tile = wide + _GAP / 2 + _SCORES
+    most = _MAX_TILES if inputs.kind == "image" else _MAX_TILES - 1
+    across = min(most, max(len(e.attributions) for e in explanations))
     rows = [math.ceil(len(e.attributions) / across) for e in explanations]
-    width = max(_MIN_WIDTH, 2 * _MARGIN + _BARS + across * (_TILE[0] + _GAP))
-    height = _HEADER + sum(_FAMILY + r * _TILE[1] for r in rows) + _FOOTER + _MARGIN
+    width = max(_MIN_WIDTH, 2 * _MARGIN + _BARS + across * (tile + _GAP))
+    header = 0.95 if inputs.kind == "table" else _HEADER  # the values stand beside the bars
+    height = header + sum(_FAMILY + r * (high + _OVER) for r in rows) + _FOOTER + _MARGIN
     with drawing.figure(width, height, dpi=110) as drawn:
         sheet = _Sheet(drawn)
-        _header(sheet, image, steps)
-        top = _HEADER
+        _header(sheet, image, steps, inputs)
+        top = header
         for explanation, count in zip(explanations, rows, strict=True):
-            _family(sheet, top, image, explanation, across)
-            top += _FAMILY + count * _TILE[1]
-        footer = "\n".join([_KEY, " ".join(_about_scores(explanations, confidence_level))])
+            _family(sheet, top, image, explanation, across, inputs)
+            top += _FAMILY + count * (high + _OVER)
+        key = _GREY_KEY if image.ndim == 2 else _KEYS[inputs.kind]
+        about = " ".join(_about_scores(explanations, confidence_level, inputs))
+        footer = f"{key}\n{about}"
         letters = int((width - 2 * _MARGIN) * 17)  # of size 8 to the inch
         sheet.write(_MARGIN, top + 0.05, footer, 8, letters, color=GREY, linespacing=1.4)
     return drawing.png(drawn, SOFTWARE)
 
 
-def _header(sheet: _Sheet, image: NDArray[np.uint8], steps: Sequence[str]) -> None:
-    axes = sheet.axes(_MARGIN, _MARGIN, 1.45, 1.45)
-    axes.imshow(image, cmap="gray", vmin=0, vmax=255)
-    _frame(axes, None)
+def _header(sheet: _Sheet, image: NDArray[Any], steps: Sequence[str], inputs: Inputs) -> None:
     left = _MARGIN + _BARS + _GAP
+    if inputs.kind == "image":
+        axes = sheet.axes(_MARGIN, _MARGIN, 1.45, 1.45)
+        axes.imshow(image, cmap="gray", vmin=0, vmax=255)
+        _frame(axes, None)
+    elif inputs.kind == "series":
+        axes = sheet.axes(_MARGIN, _MARGIN, 2.6, 1.3)
+        left += 1.2
+        kinds.panel(axes, image, inputs, size=6.5)
+        _frame(axes, None, ticks=True)
+    else:  # whose values stand beside the bars
+        left = _MARGIN
     sheet.write(left, _MARGIN, "The networks' input", 12, weight="bold")
     width = int((sheet.size[0] - left - _MARGIN) * 12.5)  # letters of size 9 to the inch
     sheet.write(left, _MARGIN + 0.32, "\n".join(steps), 9, width, color=GREY, linespacing=1.5)
 
 
 def _family(
-    sheet: _Sheet, top: float, image: NDArray[np.uint8], explanation: Explanation, across: int
+    sheet: _Sheet,
+    top: float,
+    image: NDArray[Any],
+    explanation: Explanation,
+    across: int,
+    inputs: Inputs,
 ) -> None:
+    wide, high, named = _SIZES[inputs.kind]
+    tile = wide + _GAP / 2 + _SCORES
     margin, height = _MARGIN / sheet.size[0], 1 - top / sheet.size[1]
     rule = Line2D([margin, 1 - margin], [height, height], color="#cccccc", lw=0.8)
     sheet.figure.add_artist(rule)
-    sheet.write(_MARGIN, top + 0.12, _prediction(explanation), 11, weight="bold")
+    sheet.write(_MARGIN, top + 0.12, _prediction(explanation, inputs), 11, weight="bold")
     top += _FAMILY
-    _probabilities(sheet.axes(_MARGIN + 0.2, top + 0.5, _BARS - 0.4, _MAP), explanation)
+    names = 0.2 if inputs.class_names is None else 0.75
+    room = sheet.axes(_MARGIN + names, top + 0.5, _BARS - 0.2 - names, high)
+    _probabilities(room, explanation, inputs)
     for place, (method, (map_, verdict)) in enumerate(explanation.attributions.items()):
         row, column = divmod(place, across)
-        left = _MARGIN + _BARS + _GAP + column * (_TILE[0] + _GAP)
-        over = top + row * _TILE[1]
+        left = _MARGIN + _BARS + _GAP + column * (tile + _GAP)
+        over = top + row * (high + _OVER)
         frame = FRAMES.get(verdict.value)
         name, colour = (frame, frame) if frame else ("black", GREY)
         sheet.write(left, over, titled(method), 10, weight="bold", color=name)
         text = textwrap.shorten(verdict.text, 150, placeholder=" …")
         sheet.write(left, over + 0.19, text, 8, width=76, color=colour)
-        _map(sheet.axes(left, over + 0.5, _MAP, _MAP), image, map_, frame)
-        names, values = left + _MAP + _GAP / 2, left + _TILE[0]
-        step = min(0.165, _MAP / max(1, len(verdict.scores)))
+        place_of_map = sheet.axes(left + named, over + 0.5, wide - named, high)
+        _map(place_of_map, image, map_, frame, inputs)
+        headings, values = left + wide + _GAP / 2, left + tile
+        step = min(0.165, high / max(1, len(verdict.scores)))
         for i, (name, value) in enumerate(verdict.scores):
-            sheet.write(names, over + 0.5 + i * step, name, 7.5, color=GREY)
+            sheet.write(headings, over + 0.5 + i * step, name, 7.5, color=GREY)
             sheet.write(values, over + 0.5 + i * step, value, 7.5, ha="right")
 
 
-def _probabilities(axes: Axes, explanation: Explanation) -> None:
+def _probabilities(axes: Axes, explanation: Explanation, inputs: Inputs) -> None:
     p = explanation.probabilities
     classes = np.arange(len(p))
     colours = ["#B2182B" if k == explanation.target else "#9db4c8" for k in classes]
     axes.barh(classes, p, color=colours, height=0.75)
     axes.set(xlim=(0, 1), ylim=(len(p) - 0.4, -0.6), yticks=classes)
+    if inputs.class_names is not None:
+        axes.set_yticks(classes, [kinds.short(inputs.class_name(k), 13) for k in classes])
     axes.set_xticks([0, 1], ["0", "100 %"])
     axes.tick_params(length=0, labelsize=7, labelcolor=GREY)
     axes.set_title("probability", fontsize=8, color=GREY, pad=4, loc="center", weight="normal")
@@ -192,23 +243,38 @@ def _probabilities(axes: Axes, explanation: Explanation) -> None:
 
 
 def _map(
-    axes: Axes, image: NDArray[np.uint8], map_: NDArray[np.float32], frame: str | None
+    axes: Axes,
+    image: NDArray[Any],
+    map_: NDArray[np.float32],
+    frame: str | None,
+    inputs: Inputs,
 ) -> None:
-    """An attribution, the outline of the ink over it, the scale of its colours below it."""
+    """An attribution, of a grey image the outline of the ink over it; its scale below it."""
+    if image.ndim == 2:
+        _grey_map(axes, image, map_)
+    else:
+        kinds.panel(axes, image, inputs, map_, size=6.5)
+    rounded = (f"{float(f'{value:.2g}'):g}" for value in (*drawing.colour_scale(map_), map_.max()))
+    white, radius, red = (text.replace("-", "−") for text in rounded)
+    scale = f"white {white}, red {red}" if white != "0" else f"± {radius}"
+    if inputs.kind == "table":
+        longest = f"{float(f'{np.abs(map_).max():.2g}'):g}"
+        scale = f"the longest bar of a column: {longest}"
+    axes.set_xlabel(scale, fontsize=6.5, color=GREY, labelpad=2)
+    _frame(axes, frame, ticks=inputs.kind != "image")
+
+
+def _grey_map(axes: Axes, image: NDArray[np.uint8], map_: NDArray[np.float32]) -> None:
     axes.imshow(drawing.coloured(map_), cmap=drawing.MAP, vmin=-1, vmax=1)
     height, width = image.shape
     across, down = np.arange(-1, width + 1), np.arange(-1, height + 1)
     outline: dict[str, Any] = {"colors": "black", "linewidths": 0.7, "alpha": 0.45}
     axes.contour(across, down, np.pad(image, 1), levels=[image.max() / 2], **outline)
     axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
-    rounded = (f"{float(f'{value:.2g}'):g}" for value in (*drawing.colour_scale(map_), map_.max()))
-    white, radius, red = (text.replace("-", "−") for text in rounded)
-    scale = f"white {white}, red {red}" if white != "0" else f"± {radius}"
-    axes.set_xlabel(scale, fontsize=6.5, color=GREY, labelpad=2)
-    _frame(axes, frame)
 
 
-def _frame(axes: Axes, colour: str | None) -> None:
-    axes.set(xticks=[], yticks=[])
+def _frame(axes: Axes, colour: str | None, ticks: bool = False) -> None:
+    if not ticks:
+        axes.set(xticks=[], yticks=[])
     look: dict[str, Any] = {"color": colour or "#bbbbbb", "linewidth": 1.6 if colour else 0.6}
     axes.spines[:].set(visible=True, **look)

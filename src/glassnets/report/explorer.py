@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import binary_erosion, generate_binary_structure
 
+from glassnets.data.inputs import Inputs
+from glassnets.report import kinds
 from glassnets.report.agreement import Attributions
 from glassnets.report.drawing import MAP, coloured
 from glassnets.report.leaderboards import by_rank, controls, verdict
@@ -25,14 +27,22 @@ _OUTLINE = 4  # pixels of the evidence's outline to one of the image
 KINDS = ("families disagree", "all are wrong", "all are right")
 
 
-def explorer(results: Mapping[str, Results]) -> dict[str, Any]:
+_GREY_IMAGES = Inputs()
+
+
+def explorer(results: Mapping[str, Results], inputs: Inputs = _GREY_IMAGES) -> dict[str, Any]:
     """All that the page displays, as JSON: of the first seed's networks.
 
     Gives ``size`` [h, w]; ``seed``; ``images``, a PNG as data URI with one image under another;
     ``evidence``, the like of its outlines, or None; ``sample``, for each image its index, label,
     kind (of `KINDS`) and predictions by family; ``methods``, variants, the best supported first;
     and for each of ``families`` by method: ``maps`` (a PNG, one map under another) and
-    `Verdict.as_data`. Of a larger sample, the images are those of `_chosen`.
+    `Verdict.as_data`. Classes are called by name where they have one. Of a larger sample,
+    the images are those of `_chosen`.
+
+    Of a table there are ``columns``, their names, and ``rows``, of each row their values as text,
+    and in place of the PNG of ``maps`` for each row `bars`; of series ``lines``, of each series
+    and channel the points of a line within 100 × 100. ``images`` is then their name alone.
     """
     whole = {family: each.attributions for family, each in results.items()}
     chosen = _chosen(whole)
@@ -47,17 +57,18 @@ def explorer(results: Mapping[str, Results]) -> dict[str, Any]:
     first = next(iter(attributions.values()))
     boards = {family: each.leaderboard for family, each in results.items()}
     blind, methods = controls(boards), by_rank(boards)
+    drawn = bars if inputs.kind == "table" else heat
     return {
-        "size": list(first["images"].shape[1:]),
+        "size": list(first["images"].shape[1:3]),
         "seed": int(first["seeds"][0]),
-        "images": data_uri(Image.fromarray(_stack(first["images"]))),
+        **_inputs(first["images"], inputs),
         "evidence": _outlines(first["evidence"]) if "evidence" in first else None,
-        "sample": _sample(attributions),
+        "sample": _sample(attributions, inputs),
         "methods": methods,
         "families": {
             family: {
-                method: {"maps": heat(each.attributions[method][0][chosen])}
-                | verdict(boards[family], method, method in blind, "dvc repro").as_data()
+                method: {"maps": drawn(each.attributions[method][0][chosen])}
+                | verdict(boards[family], method, method in blind, "make run").as_data()
                 for method in methods
                 if method in each.attributions
             }
@@ -75,7 +86,42 @@ def _chosen(attributions: Attributions) -> NDArray[np.int64]:
     return np.sort(order[:_IMAGES])
 
 
-def _sample(attributions: Attributions) -> list[dict[str, Any]]:
+def _inputs(images: NDArray[Any], inputs: Inputs) -> dict[str, Any]:
+    """What the page draws inputs (n, h, w[, c]) from: see `explorer`."""
+    match inputs.kind:
+        case "image":
+            return {"images": data_uri(Image.fromarray(_stack(images)))}
+        case "table":
+            rows = [inputs.values(row) for row in images]
+            return {"images": "rows", "columns": inputs.column_names, "rows": rows}
+        case "series":
+            return {"images": "lines", "lines": [lines(inputs.lines(each)) for each in images]}
+
+
+def lines(channels: NDArray[np.float64]) -> list[str]:
+    """The points of each channel (channels, steps), ``x,y x,y …``, without those that are not
+    there."""
+    x = 100 * (np.arange(channels.shape[1]) + 0.5) / channels.shape[1]
+    y = 92 - 84 * kinds.scaled(channels)
+    return [
+        " ".join(f"{a:.4g},{b:.4g}" for a, b in zip(x, line, strict=True) if not np.isnan(b))
+        for line in y
+    ]
+
+
+def bars(maps: NDArray[np.float32]) -> list[list[tuple[int, float]]]:
+    """Of each map (1, columns) of maps the columns that count most, the most important first: their
+    places and numbers; then, with less 1 times how many there are, the sum of the others."""
+    made = []
+    for map_ in maps:
+        shown = kinds.columns(map_)
+        places = [*shown.places, *[-len(shown.others)] * bool(shown.others)]
+        numbers = [float(f"{number:.3g}") for number in shown.of(map_)]
+        made.append(list(zip(places, numbers, strict=True)))
+    return made
+
+
+def _sample(attributions: Attributions, inputs: Inputs) -> list[dict[str, Any]]:
     first = next(iter(attributions.values()))
     sample = []
     for i, (index, label) in enumerate(zip(first["index"], first["labels"], strict=True)):
@@ -83,13 +129,16 @@ def _sample(attributions: Attributions) -> list[dict[str, Any]]:
         classes = set(predictions.values())
         kind = KINDS[0] if len(classes) > 1 else KINDS[2] if classes == {int(label)} else KINDS[1]
         image = {"index": int(index), "label": int(label), "kind": kind, "predictions": predictions}
+        if inputs.class_names is not None:
+            image["label"] = inputs.class_name(label)
+            image["predictions"] = {f: inputs.class_name(k) for f, k in predictions.items()}
         sample.append(image)
     return sample
 
 
 def _stack(images: NDArray[Any]) -> NDArray[Any]:
-    """(n, h, w) → (n·h, w): one under another."""
-    return images.reshape(-1, images.shape[2])
+    """(n, h, w[, c]) → (n·h, w[, c]): one under another."""
+    return images.reshape(-1, *images.shape[2:])
 
 
 def heat(maps: NDArray[np.float32]) -> str:

@@ -12,8 +12,10 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 from sklearn.metrics import ConfusionMatrixDisplay
 
+from glassnets.data.inputs import Inputs, Words
 from glassnets.report import formats
 from glassnets.report.drawing import COLOURS, MARKS, figure, png
+from glassnets.report.kinds import short
 from glassnets.report.results import Results, Setting
 
 # Images in a bin of a reliability diagram: of fewer, the mean says more of chance than of the
@@ -21,6 +23,7 @@ from glassnets.report.results import Results, Setting
 MIN_IMAGES = 10
 
 Ints = NDArray[np.int64]
+_GREY_IMAGES = Inputs()
 _Looks = Mapping[str, dict[str, Any]]  # of a family's lines and points
 _PERCENT = FuncFormatter(lambda value, _: formats.percent(value))
 
@@ -38,7 +41,7 @@ def comparison(setting: Setting, table: pd.DataFrame, results: Mapping[str, Resu
         left, middle, right = drawn.subplots(1, 3)
         _accuracies(left, setting, table, results, looks)
         _curves(middle, results, looks)
-        _reliability(right, results, looks)
+        _reliability(right, results, looks, setting.inputs.words)
         handles = middle.get_legend_handles_labels()
         drawn.legend(*handles, loc="outside lower center", ncols=len(looks), frameon=False)
     return png(drawn)
@@ -90,7 +93,7 @@ def _curves(axes: Axes, results: Mapping[str, Results], looks: _Looks) -> None:
     axes.set_xlabel("epoch (mean and range over seeds)")
 
 
-def _reliability(axes: Axes, results: Mapping[str, Results], looks: _Looks) -> None:
+def _reliability(axes: Axes, results: Mapping[str, Results], looks: _Looks, words: Words) -> None:
     axes.set_title("reliability")
     axes.plot([0, 1], [0, 1], color="#777777", ls="--", lw=1)
     for family, each in results.items():
@@ -98,11 +101,13 @@ def _reliability(axes: Axes, results: Mapping[str, Results], looks: _Looks) -> N
         axes.plot(bins["confidence"], bins["accuracy"], **looks[family], ms=6, lw=1.5, alpha=0.85)
     axes.xaxis.set_major_formatter(_PERCENT)
     axes.yaxis.set_major_formatter(_PERCENT)
-    axes.set_xlabel(f"confidence (bins of {MIN_IMAGES} images or more)")
+    axes.set_xlabel(f"confidence (bins of {words.count(MIN_IMAGES)} or more)")
     axes.set_ylabel("accuracy")
 
 
-def confusion_matrix(labels: Ints, predicted: Ints, title: str) -> Figure:
+def confusion_matrix(
+    labels: Ints, predicted: Ints, title: str, inputs: Inputs = _GREY_IMAGES
+) -> Figure:
     """How often images of each class (row) were predicted to be of each class (column).
 
     labels, predicted: (n,).
@@ -112,12 +117,17 @@ def confusion_matrix(labels: Ints, predicted: Ints, title: str) -> Figure:
         ConfusionMatrixDisplay.from_predictions(
             labels, predicted, ax=axes, colorbar=False, cmap="Blues", im_kw={"norm": "symlog"}
         )
+        if inputs.class_names is not None:
+            present = np.union1d(labels, predicted)
+            names = [short(name, 16) for name in inputs.class_list(present)]
+            axes.set_xticks(range(len(names)), names, rotation=90 if len(names) > 3 else 0)
+            axes.set_yticks(range(len(names)), names)
         axes.grid(visible=False)
         axes.set_title(title)
     return drawn
 
 
-def reliability(table: pd.DataFrame, title: str) -> Figure:
+def reliability(table: pd.DataFrame, title: str, inputs: Inputs = _GREY_IMAGES) -> Figure:
     """Accuracy against confidence, and below it how many images each point stands for.
 
     table: ``metrics.reliability``'s, of one run.
@@ -129,5 +139,5 @@ def reliability(table: pd.DataFrame, title: str) -> Figure:
         above.set(ylabel="accuracy", title=title)
         above.legend(loc="upper left")
         below.bar(table["confidence"], table["count"], width=0.02)
-        below.set(xlabel="confidence", ylabel="images", yscale="log", xlim=(0, 1.02))
+        below.set(xlabel="confidence", ylabel=inputs.words.many, yscale="log", xlim=(0, 1.02))
     return drawn

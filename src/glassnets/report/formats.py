@@ -32,6 +32,16 @@ def interval(
     return "{} ({} to {})".format(*(number(value, decimals) for value in (mean, low, high)))
 
 
+def span(values: Iterable[float], decimals: int) -> str:
+    """``0.12 to 0.41``, from the least of some values to the largest, one number where these read
+    the same; – where there is none."""
+    known = [value for value in values if not np.isnan(value)]
+    if not known:
+        return "–"
+    least, largest = (number(value, decimals) for value in (min(known), max(known)))
+    return least if least == largest else f"{least} to {largest}"
+
+
 def interval_of(row: Mapping[Any, Any] | pd.Series, score: str) -> str:
     """The `interval` of a score in a row of a leaderboard."""
     return interval(*(row[column] for column in columns_of(score)))

@@ -17,6 +17,7 @@ from matplotlib.lines import Line2D
 
 from glassnets.attribution.scores import SCORES, Score
 from glassnets.attribution.verdicts import FAILS, HOLDS, UNDECIDED, VALUES
+from glassnets.data.inputs import WORDS, Words
 from glassnets.errors import GlassnetsError
 from glassnets.report.drawing import CAUTION, COLOURS, GREY, WARNING, figure, margins
 from glassnets.report.formats import columns_of, interval, percent
@@ -281,7 +282,13 @@ def name_method(axes: Axes, y: float, named: Named) -> None:
         axes.annotate(why, xytext=(-6, -6), color=named.frame, fontsize=7.5, **place)
 
 
-def curves(table: pd.DataFrame, removal: str, leaderboard: pd.DataFrame, title: str) -> Figure:
+def curves(
+    table: pd.DataFrame,
+    removal: str,
+    leaderboard: pd.DataFrame,
+    title: str,
+    words: Words = WORDS["image"],
+) -> Figure:
     """Deletion and insertion curves by one removal, a small chart a method, best method first.
 
     table: `verdicts.curves`'s. What ranks the methods is the area where insertion is above deletion
@@ -308,7 +315,8 @@ def curves(table: pd.DataFrame, removal: str, leaderboard: pd.DataFrame, title: 
             if why:
                 above: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
                 axes.annotate(why, (0, 1), (0, 4), color=frame, fontsize=7.5, **above)
-        text = "share of the pixels removed (deletion) or put back (insertion), highest first"
+        removed = "removed (deletion) or put back (insertion), highest first"
+        text = f"share of the {words.players} {removed}"
         drawn.text(0.5, 0.15 / drawn.get_figheight(), text, ha="center", size=9)
         grid[0, 0].set_ylabel("probability of the predicted class", size=8)
         handles = grid[0, 0].get_legend_handles_labels()

@@ -1,8 +1,9 @@
 """A family's model card (Mitchell et al. 2019): what its networks are, how well they predict, which
 attributions can be believed, and what they are not for. All of it from the results."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,24 +11,38 @@ from numpy.typing import NDArray
 from statsmodels.stats.proportion import proportion_confint
 
 from glassnets.attribution.verdicts import passing
-from glassnets.config.schema import Cell
+from glassnets.config.schema import Cell, Datasheet
 from glassnets.data import Arrays
-from glassnets.report import drawing, leaderboards, verdicts
+from glassnets.data.inputs import Inputs
+from glassnets.report import drawing, kinds, leaderboards, verdicts
 from glassnets.report.formats import interval, listed, number
 from glassnets.report.rendering import render
 from glassnets.report.results import Metrics, Results, Setting
 
 MAX_FAILURES = 8  # pictures
 _CONFUSIONS = 5
+_GREY_IMAGES = Inputs()
+# Of `schema.Datasheet`, by key.
+QUESTIONS = {
+    "motivation": "For what purpose were the data made, and by whom?",
+    "composition": "What is an example, and of which population are these a sample?",
+    "people": "Do they concern people; did these consent; are some groups absent?",
+    "collection": "How, when and by whom were they collected?",
+    "labelling": "Who gave the labels, and how sure are they?",
+    "preprocessing": "What was cleaned, changed or left out before?",
+    "uses": "For what may they be used, and for what should they not?",
+    "licence": "Under which licence may they be passed on?",
+    "maintenance": "Who keeps them, and how are errors mended?",
+}
 
 
 @dataclass(frozen=True, eq=False)
 class Failures:
-    """Test images that networks predict wrongly: images (k, h, w), labels (k,) and the predictions
-    of every seed (k, seeds) of those that most of them do, MAX_FAILURES at most; total: how many
-    images at least one of them does."""
+    """Test images that networks predict wrongly: images (k, h, w[, c]), labels (k,) and the
+    predictions of every seed (k, seeds) of those that most of them do, MAX_FAILURES at most; total:
+    how many images at least one of them does."""
 
-    images: NDArray[np.uint8]
+    images: NDArray[Any]
     labels: NDArray[np.uint8]
     predictions: NDArray[np.int64]
     total: int
@@ -51,13 +66,16 @@ def card(
     setting: Setting,
     run: Mapping[str, str],
     picture: str,
+    datasheet: Datasheet | None = None,
 ) -> str:
     """The card in Markdown.
 
     cell: the family's parameters. run: how the results were made, text by heading. picture: the
-    address of the figure of `failures_figure`, as seen from the card.
+    address of the figure of `failures_figure`, as seen from the card. datasheet: of a person's own
+    data, what the person says of them; None leaves the part out.
     """
     board = results.leaderboard
+    inputs, shape = setting.inputs, failures.images.shape[1:]
     wrong = results.confusion_matrix.query("label != prediction and count > 0")
     most = wrong.sort_values(["count", "label", "prediction"], ascending=[False, True, True])
     return render(
@@ -66,36 +84,61 @@ def card(
         setting=setting,
         cell=cell,
         parameters=round(results.metrics["parameters"]["mean"]),
-        shape=failures.images.shape[1:],
+        shape=shape,
+        described=inputs.described(shape),
         metrics=_metrics(results.metrics, setting),
         classes=_classes(results.classes, setting),
         wrong=wrong["count"].sum(),
-        confusions=[f"{a} predicted as {b} ({n})" for a, b, n in most.head(_CONFUSIONS).to_numpy()],
+        confusions=[
+            f"{inputs.class_name(a)} predicted as {inputs.class_name(b)} ({n})"
+            for a, b, n in most.head(_CONFUSIONS).to_numpy()
+        ],
         failures=failures,
         picture=picture,
         conclusion=verdicts.conclusion(family, results),
         holds=passing(board)["method"].tolist(),
         reasons=leaderboards.reasons(board),
         run=run,
+        datasheet=None if datasheet is None else answers(datasheet),
     )
 
 
-def failures_figure(failures: Failures) -> bytes:
+def answers(datasheet: Datasheet) -> list[tuple[str, str]]:
+    """The questions of a datasheet with their answers, of which some may not be stated."""
+    return [
+        (question, getattr(datasheet, key) or "not stated") for key, question in QUESTIONS.items()
+    ]
+
+
+def failures_figure(failures: Failures, inputs: Inputs = _GREY_IMAGES) -> bytes:
     """A PNG of the failures, with the label and each network's prediction."""
     columns = max(len(failures.images), 2)
-    with drawing.figure(1.5 * columns, 2.1) as drawn:
-        place = drawing.margins(drawn, left=0.1, right=0.1, top=0.65, bottom=0.05)
+    wide, high = {"image": (1.5, 1.4), "table": (2.3, 2.1), "series": (2.4, 1.2)}[inputs.kind]
+    top = 0.65 if inputs.class_names is None else 0.85
+    with drawing.figure(wide * columns, high + top + 0.05) as drawn:
+        place = drawing.margins(drawn, left=0.1, right=0.1, top=top, bottom=0.05)
         grid = drawn.subplots(1, columns, squeeze=False, gridspec_kw=place)[0]
         for axes in grid:
             axes.set_axis_off()
         displayed = zip(failures.images, failures.labels, failures.predictions, strict=True)
         for axes, (image, label, predicted) in zip(grid, displayed, strict=False):
-            axes.imshow(image, cmap="gray", vmin=0, vmax=255)
-            text = f"label {label}\npredicted {listed(predicted)}"
+            if inputs.kind == "image":
+                axes.imshow(image, cmap="gray", vmin=0, vmax=255)
+            else:
+                kinds.panel(axes, image, inputs)
+            text = f"label {_named(inputs, [label])}\npredicted {_named(inputs, predicted)}"
             axes.set_title(text, fontsize=9, weight="normal")
         if not failures.total:
-            drawn.text(0.5, 0.5, "no test image", ha="center", va="center")
+            drawn.text(0.5, 0.5, f"no test {inputs.words.one}", ha="center", va="center")
     return drawing.png(drawn)
+
+
+def _named(inputs: Inputs, labels: Iterable[Any]) -> str:
+    """Classes by name, each in a line, once; without names, their numbers."""
+    if inputs.class_names is None:
+        return listed(labels)
+    most = 14 if inputs.kind == "image" else 24  # letters: as wide as the picture
+    return ",\n".join(kinds.short(name, most) for name in dict.fromkeys(inputs.class_list(labels)))
 
 
 def _metrics(metrics: Metrics, setting: Setting) -> pd.DataFrame:
@@ -120,8 +163,8 @@ def _classes(classes: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     recalls = zip(recall, *wilson, strict=True)
     return pd.DataFrame(
         {
-            "class": classes["class"].astype(str),
-            "images": support.map("{:,}".format),
+            "class": setting.inputs.class_list(classes["class"]),
+            setting.inputs.words.many: support.map("{:,}".format),
             "recall %": [interval(*(100 * share for share in r), decimals=2) for r in recalls],
             "precision %": [number(100 * p, 2) for p in classes["precision"]],
             "F1 %": [number(100 * f, 2) for f in classes["f1"]],

@@ -10,9 +10,15 @@ from glassnets.report import formats
 
 
 def laid_out(table: pd.DataFrame) -> str:
-    """A table of text in Markdown, all but the first column flush right."""
+    """A table of text in Markdown, all but the first column flush right. A bar within a text is no
+    border of a cell."""
     align = ["left"] + ["right"] * (table.shape[1] - 1)
-    return table.to_markdown(index=False, colalign=align, disable_numparse=True)
+    escaped = table.map(_escaped).rename(columns=_escaped)
+    return escaped.to_markdown(index=False, colalign=align, disable_numparse=True)
+
+
+def _escaped(cell: Any) -> Any:
+    return cell.replace("|", r"\|") if isinstance(cell, str) else cell
 
 
 ENVIRONMENT = jinja2.Environment(

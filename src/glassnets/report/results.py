@@ -1,13 +1,14 @@
 """What pages and pictures are made of: the results of a dataset's cells, and their setting."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from glassnets.config.schema import Dataset
 from glassnets.data import Arrays
+from glassnets.data.inputs import Inputs
 from glassnets.report import formats
 
 Metrics = Mapping[str, Mapping[str, Any]]  # a cell's metrics.json: by metric, `bootstrap.summary`
@@ -53,6 +54,7 @@ class Setting:
     confidence_level: float
     max_correlation: float  # these two as in `schema.Verdict`
     max_class_correlation: float
+    inputs: Inputs = field(default_factory=Inputs)
 
     @property
     def significance_level(self) -> float:
@@ -69,9 +71,17 @@ def split_in_words(dataset: Dataset) -> str:
     """How the test part was taken."""
     if dataset.split == "official":
         return "Official split"
+    words = Inputs.of(dataset).words
+    if dataset.split == "by_time":
+        how = f"test_size {dataset.test_size:g}"
+        if dataset.max_images is not None:
+            how += f", of the first {words.count(dataset.max_images)}"
+        return f"Split by time, the latest to test on ({how})"
     how = f"test_size {dataset.test_size:g}, random_state {dataset.random_state}"
     if dataset.stratify:
         how += ", stratified"
     if dataset.max_images is not None:
-        how += f", of the first {dataset.max_images:,} images"
+        how += f", of the first {words.count(dataset.max_images)}"
+    if dataset.split == "grouped":
+        return f"Random split of whole groups, none of which lies in two parts ({how})"
     return f"Random split ({how})"

@@ -11,6 +11,7 @@ import pandas as pd
 from glassnets.attribution.references import REMOVALS
 from glassnets.attribution.scores import HEADLINE, SCORES
 from glassnets.attribution.verdicts import FAILS, HOLDS, UNDECIDED, best, reference_of
+from glassnets.data.inputs import WORDS, Inputs, Words
 from glassnets.report import leaderboards
 from glassnets.report.agreement import Agreement
 from glassnets.report.formats import columns_of, interval, interval_of, listed, number, plural
@@ -73,20 +74,24 @@ class Trials:
 def page(results: Mapping[str, Results], trials: Trials, setting: Setting, picture: str) -> str:
     """The page. picture is the address of `attributions.families`' figure, as seen from it."""
     boards = {family: each.leaderboard for family, each in results.items()}
+    present = {removal for each in results.values() for removal in each.by_removal["removal"]}
     measured = {name for board in boards.values() for name in leaderboards.measured(board)}
     return render(
         "verdicts.md",
         setting=setting,
+        removals=[removal for removal in REMOVALS if removal in present],
+        controls=leaderboards.controls(boards),
         picture=picture,
         conclusions=conclusions(results),
-        decisions=decisions(results),
+        decisions=decisions(results, setting.inputs.words),
         shares=shares(results),
-        families=[_family(family, each) for family, each in results.items()],
-        agreement=_agreement(trials.agreement),
+        families=[section(family, each) for family, each in results.items()],
+        agreement=_agreement(trials.agreement, setting.inputs),
         between=_between(trials.between, leaderboards.controls(boards), setting),
         additive=_additive(trials.additive),
         shortcuts=None if trials.shortcuts is None else _shortcuts(trials.shortcuts),
         scores=[score for name, score in SCORES.items() if name in measured],
+        said=setting.inputs.words.of,
         headline=SCORES[HEADLINE].heading,
     )
 
@@ -112,12 +117,12 @@ def _none(removal: str, results: Results) -> str:
     return "depends on the removal" if removal == "all" else "none with another reference"
 
 
-def decisions(results: Mapping[str, Results]) -> pd.DataFrame:
+def decisions(results: Mapping[str, Results], words: Words = WORDS["image"]) -> pd.DataFrame:
     """`first`, by the question that one asks: a row a removal, a column a family."""
     wide = first(results).pivot(index="removal", columns="family", values="variants")
     order = [removal for removal in (*REMOVALS, "all") if removal in wide.index]
     table = wide.reindex(order).fillna("–").reset_index()
-    table.insert(0, "if you ask", [QUESTIONS[removal] for removal in table["removal"]])
+    table.insert(0, "if you ask", [words.of(QUESTIONS[removal]) for removal in table["removal"]])
     return table.rename_axis(columns=None)
 
 
@@ -135,13 +140,13 @@ def _percents(row: Mapping[Any, Any]) -> str:
     return f"{text} %"
 
 
-def _family(name: str, results: Results) -> dict[str, Any]:
+def section(name: str, results: Results) -> dict[str, Any]:
     """A family's section of the page."""
     board, taus = results.leaderboard, results.verdicts["kendall_tau"]
     marks = leaderboards.values(board)
     return {
         "name": name,
-        "leaderboard": _leaderboard(results),
+        "leaderboard": leaderboard(results),
         "reasons": [
             f"{leaderboards.MARKS[marks[method]]} {method}: {why}"
             for method, why in leaderboards.reasons(board).items()
@@ -155,7 +160,7 @@ def _family(name: str, results: Results) -> dict[str, Any]:
     }
 
 
-def _leaderboard(results: Results) -> pd.DataFrame:
+def leaderboard(results: Results) -> pd.DataFrame:
     """Method, verdict, share, the mean score by each removal, in brackets by the method's own
     reference, then `_SHOWN`."""
     board, readable = results.leaderboard, leaderboards.readable(results.leaderboard)
@@ -242,7 +247,7 @@ def _between(
     return wide[order].fillna("–").rename_axis("method").reset_index()
 
 
-def _agreement(agreement: Agreement) -> dict[str, Any] | None:
+def _agreement(agreement: Agreement, inputs: Inputs) -> dict[str, Any] | None:
     """The page's section on how far families agree, None where they share no method."""
     if agreement.shared is None:
         return None
@@ -255,6 +260,9 @@ def _agreement(agreement: Agreement) -> dict[str, Any] | None:
         "pair": "least similar",
         "pair_rank_correlation": "their ρ",
     }
+    named = agreement.disagreements.copy()
+    for column in {"label", "prediction"} & {*named}:
+        named[column] = inputs.class_list(named[column])
     return {
         "method": method,
         "holds": holds,
@@ -262,7 +270,7 @@ def _agreement(agreement: Agreement) -> dict[str, Any] | None:
         "within": within,
         "between": between,
         "by_method": means.map(_two_decimals).reset_index(),
-        "disagreements": agreement.disagreements.rename(columns=headings).map(_two_decimals),
+        "disagreements": named.rename(columns=headings).map(_two_decimals),
     }
 
 

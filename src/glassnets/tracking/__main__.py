@@ -8,11 +8,12 @@ import typer
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from glassnets import config, registry
+from glassnets import config
 from glassnets.config.schema import Params
 from glassnets.errors import GlassnetsError, in_one_line
 from glassnets.pipeline import artefacts, manifests
 from glassnets.tracking import from_files
+from glassnets.tracking import studies as tracked
 
 
 def track(params: Params, dataset: str) -> str:
@@ -45,6 +46,7 @@ def track(params: Params, dataset: str) -> str:
             "`dvc checkout` brings them back"
         )
     written = sum(from_files.log(params, dataset, f, *from_files.STAGES) for f in data.families)
+    tracked.log(params, dataset, *tracked.here(dataset))
     count = len(data.families) * len(data.seeds)
     return (
         f"{dataset}: {count} runs below {len(data.families)} parent runs in MLflow, "
@@ -60,10 +62,10 @@ def command(
 ) -> None:
     """Logs to MLflow what it lacks of the networks and results that are here."""
     with in_one_line("other programs closed"):
-        known = registry.names(registry.SOURCES)
-        config.check_known("datasets", datasets or [], known)
         params = config.load(artefacts.params_file())
-        chosen = datasets or [name for name in known if artefacts.models(name, "").is_dir()]
+        config.check_known("datasets", datasets or [], params.datasets)
+        here = [name for name in params.datasets if artefacts.models(name, "").is_dir()]
+        chosen = datasets or here
         if not chosen:
             raise GlassnetsError("expected networks in models/, got none: make run trains some")
         refused = []

@@ -19,9 +19,11 @@ from tqdm import tqdm
 from glassnets import runtime
 from glassnets.attribution.scores import HEADLINE
 from glassnets.config.schema import Params
+from glassnets.data.inputs import Inputs
 from glassnets.evaluation import metrics
-from glassnets.pipeline import artefacts, networks
+from glassnets.pipeline import artefacts, networks, studies
 from glassnets.report import attributions, figures, leaderboards
+from glassnets.representations.answers import SIGNIFICANT
 from glassnets.tracking import runs, store
 from glassnets.tracking.runs import Run, RunKey
 from glassnets.tracking.store import Experiment
@@ -36,11 +38,17 @@ class Part(ABC):
 
     def __init__(self, params: Params, key: RunKey) -> None:
         self.params, self.key, self.data = params, key, params.dataset(key.dataset)
+        self.inputs = Inputs.of(self.data)
         self.results = artefacts.results(key.dataset, key.family)
         self.paths = [self.results / name for name in self.files]
         self.place = None if key.seed is None else self.data.seeds.index(key.seed)
         name = "all seeds" if key.seed is None else f"seed {key.seed}"
         self.title = f"{key.family} on {key.dataset}, {name}"
+
+    @classmethod
+    def there(cls, params: Params, key: RunKey) -> bool:
+        """Whether a run has such a part."""
+        return True
 
     @property
     @abstractmethod
@@ -163,6 +171,11 @@ def of_keras_alone(model: Any) -> Any:
     is not installed. Its outputs differ from the model's by rounding."""
     import keras
 
+    from glassnets.models.layers import Standardization
+    from glassnets.models.spikes import LeakyIntegrateAndFire
+
+    as_operations = {Standardization: _standardized, LeakyIntegrateAndFire: _spikes}
+
     def plain(config: Any) -> Any:
         if isinstance(config, list | tuple):
             return type(config)(map(plain, config))
@@ -173,9 +186,45 @@ def of_keras_alone(model: Any) -> Any:
             config = config | {"module": f"keras.{module}", "registered_name": None}
         return {key: plain(value) for key, value in config.items()}
 
-    copy = type(model).from_config(plain(model.get_config()))
-    copy.set_weights(model.get_weights())
+    if not any(type(layer) in as_operations for layer in model.layers):
+        copy = type(model).from_config(plain(model.get_config()))
+        copy.set_weights(model.get_weights())
+        return copy
+
+    def cloned(layer: Any) -> Any:
+        if type(layer) in as_operations or not isinstance(layer, keras.layers.Layer):
+            return layer
+        return keras.layers.deserialize(plain(keras.layers.serialize(layer)))
+
+    def called(layer: Any, *inputs: Any, **options: Any) -> Any:
+        if type(layer) in as_operations:
+            return as_operations[type(layer)](layer, *inputs)
+        return layer(*inputs, **options)
+
+    copy = keras.models.clone_model(model, clone_function=cloned, call_function=called)
+    for layer in model.layers:
+        if type(layer) not in as_operations:  # whose numbers are constants there
+            copy.get_layer(layer.name).set_weights(layer.get_weights())
     return copy
+
+
+def _standardized(layer: Any, inputs: Any) -> Any:
+    """What a `Standardization` gives, by operations of Keras, its numbers constants."""
+    from keras import ops
+
+    mean, factor = (np.asarray(weight) for weight in layer.get_weights())
+    scaled = ops.multiply(ops.subtract(inputs, mean), factor)
+    if not layer.masked:
+        return scaled
+    there = inputs[..., -1:]
+    return ops.concatenate([ops.multiply(scaled[..., :-1], there), there], axis=-1)
+
+
+def _spikes(layer: Any, currents: Any) -> Any:
+    """What a `LeakyIntegrateAndFire` gives, by operations of Keras, without its gradient."""
+    from glassnets.models.spikes import above_zero, spikes
+
+    return spikes(currents, layer.steps, layer.decay, above_zero)
 
 
 class Evaluation(Part):
@@ -201,12 +250,12 @@ class Evaluation(Part):
         if self.place is not None:
             own = self._table("predictions.csv")
             labels, predicted = own["label"].to_numpy(), own["prediction"].to_numpy()
-            matrix = figures.confusion_matrix(labels, predicted, self.title)
+            matrix = figures.confusion_matrix(labels, predicted, self.title, self.inputs)
             run.log_figure(matrix, "confusion_matrix")
             probabilities = own.filter(regex=r"^probability_\d+$").to_numpy()
             bins = self.params.evaluation.calibration_bins
             table = metrics.reliability(labels, probabilities, bins)
-            run.log_figure(figures.reliability(table, self.title), "reliability")
+            run.log_figure(figures.reliability(table, self.title, self.inputs), "reliability")
             of["model_id"] = run.experiment.models(run.id)[0].model_id
         run.log_metrics(self.metrics, 0, **of)
 
@@ -234,7 +283,7 @@ class Verdicts(Part):
         run.log_table(self.scores.reset_index(), "attribution_scores")
         if self.place is not None:
             arrays = artefacts.load_arrays(self.results / "attributions.npz")
-            gallery = attributions.gallery(arrays, board, self.title, self.place)
+            gallery = attributions.gallery(arrays, board, self.title, self.place, self.inputs)
             run.log_figure(gallery, "gallery")
         else:
             run.log_table(board, "leaderboard")
@@ -242,12 +291,51 @@ class Verdicts(Part):
             curves = self._table("curves.csv")
             for removed in curves["removal"].unique():
                 title = f"{self.title}, removed: {removed}"
-                picture = leaderboards.curves(curves, removed, board, title)
+                picture = leaderboards.curves(curves, removed, board, title, self.inputs.words)
                 run.log_figure(picture, f"curves_{removed}")
         run.log_metrics(self.metrics)
 
 
-PARTS: tuple[type[Part], ...] = (Training, Evaluation, Verdicts)
+class Lesions(Part):
+    """What units of trained networks are like, and what lesions of them cost: means over them."""
+
+    stage = "lesion"
+    files = ("units.csv", "lesions.csv")
+
+    def __init__(self, params: Params, key: RunKey) -> None:
+        super().__init__(params, key)
+        self.results = studies.units(key.dataset, key.family)
+        self.paths = [self.results / name for name in self.files]
+
+    @classmethod
+    def there(cls, params: Params, key: RunKey) -> bool:
+        """Of datasets whose units are looked at, once they were: a comparison does without."""
+        folder = studies.units(key.dataset, key.family)
+        here = all((folder / name).is_file() for name in cls.files)
+        return key.dataset in params.studied_datasets and here
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        units, lesions = (artefacts.load_table(path) for path in self.paths)
+        units, lesions = (self._of_trained(table) for table in (units, lesions))
+        found = {"units/selective": float((units["p"] <= SIGNIFICANT).mean())}
+        found |= {f"units/{name}": float(units[name].mean()) for name in ("auc", "dead")}
+        for fill, costs in lesions.groupby("fill")[["log_loss", "own"]]:
+            found[f"lesion/log_loss_{fill}"] = float(costs["log_loss"].mean())
+            found[f"lesion/own_class_log_loss_{fill}"] = float(costs["own"].mean())
+        return found
+
+    def _of_trained(self, table: pd.DataFrame) -> pd.DataFrame:
+        own = table[table["network"] == "trained"]
+        return own if self.key.seed is None else own[own["seed"] == self.key.seed]
+
+    def write(self, run: Run) -> None:
+        if self.place is not None:
+            run.log_table(self._table("units.csv"), "units")
+        run.log_metrics(self.metrics)
+
+
+PARTS: tuple[type[Part], ...] = (Training, Evaluation, Verdicts, Lesions)
 STAGES = tuple(part.stage for part in PARTS)
 
 
@@ -256,7 +344,8 @@ def faults(experiment: Experiment, params: Params, key: RunKey, run: entities.Ru
     if run.info.status != "FINISHED":
         yield f"expected it to be FINISHED, got {run.info.status}"
     for part in PARTS:
-        yield from part(params, key).faults(experiment, run)
+        if part.there(params, key):
+            yield from part(params, key).faults(experiment, run)
 
 
 def log(params: Params, dataset: str, family: str, *stages: str) -> int:
@@ -272,7 +361,8 @@ def log(params: Params, dataset: str, family: str, *stages: str) -> int:
     with store.alone(artefacts.results(dataset, family)), store.experiment(dataset) as experiment:
         for key in tqdm(keys, desc=f"logging {family}", unit="run", disable=None, leave=False):
             training = Training(params, key)
-            parts = [training, *(part(params, key) for part in PARTS[1:] if part.stage in stages)]
+            wanted = [p for p in PARTS[1:] if p.stage in stages and p.there(params, key)]
+            parts = [training, *(part(params, key) for part in wanted)]
             found = runs.find(experiment, key)
             ours = (run for run in found if training.is_of(experiment, run))
             old = max(ours, key=runs.ended, default=None)

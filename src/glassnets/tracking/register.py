@@ -8,19 +8,22 @@ import warnings
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import mlflow
 import numpy as np
+import pandas as pd
 import typer
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, infer_signature
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 import glassnets
-from glassnets import config, registry
+from glassnets import config
 from glassnets.config.schema import Params
 from glassnets.data import Arrays
+from glassnets.data.inputs import Inputs
 from glassnets.errors import GlassnetsError, in_one_line
 from glassnets.pipeline import artefacts, trained
 from glassnets.tracking import PARAMETERS, runs, store
@@ -78,6 +81,7 @@ def _registered(experiment: Experiment, params: Params, key: RunKey, train: Arra
     client, name = experiment.client, f"glassnets-{key.dataset}-{key.family}"
     results = artefacts.results(key.dataset, key.family)
     card = artefacts.results(key.dataset) / "families" / key.family / "model-card.md"
+    data = params.dataset(key.dataset)
     assert key.seed is not None
     with tempfile.TemporaryDirectory() as temporary:
         network, folder = Path(temporary, "network"), f"{temporary}/model"
@@ -111,7 +115,7 @@ def _registered(experiment: Experiment, params: Params, key: RunKey, train: Arra
                 code_paths=[str(_PACKAGE)],
                 mlflow_model=Model(logged.artifact_location, run_id, model_id=logged.model_id),
                 signature=infer_signature(params=PARAMETERS),
-                input_example=(train["images"][:1], PARAMETERS),
+                input_example=(example(train["images"][:1], Inputs.of(data)), PARAMETERS),
                 pip_requirements=[f"{package}=={version(package)}" for package in PACKAGES],
             )
         client.log_model_artifacts(logged.model_id, folder)
@@ -140,6 +144,13 @@ def _registered(experiment: Experiment, params: Params, key: RunKey, train: Arra
     return f"{name}: version {registered.version} is the {ALIAS} now (seed {key.seed})"
 
 
+def example(images: NDArray[Any], inputs: Inputs) -> Any:
+    """Training inputs as a request has them."""
+    if inputs.kind == "table":
+        return pd.DataFrame([inputs.record(row) for row in images])
+    return images[:, 0, :, : -1 if inputs.masked else None] if inputs.kind == "series" else images
+
+
 def _content(folders: list[Path]) -> str:
     """sha256 of the files in these folders, and their names."""
     digest = hashlib.sha256()
@@ -165,8 +176,9 @@ def command(
 ) -> None:
     """Registers each family's best network, by validation, in MLflow's registry."""
     with in_one_line("other programs closed"):
-        config.check_known("datasets", [dataset], registry.names(registry.SOURCES))
-        register(config.load(artefacts.params_file()), dataset)
+        params = config.load(artefacts.params_file())
+        config.check_known("datasets", [dataset], params.datasets)
+        register(params, dataset)
 
 
 if __name__ == "__main__":

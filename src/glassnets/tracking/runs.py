@@ -180,7 +180,7 @@ def training_run(params: Params, dataset: str, family: str, seed: int) -> Iterat
 
 def begin(experiment: Experiment, key: RunKey, params: Params) -> Run:
     """A new run, with its parameters and training data, below the parent run of its cell."""
-    tags = {**key.tags, **_source(), PROCESS: _process(os.getpid())}
+    tags = {**key.tags, **source(), PROCESS: _process(os.getpid())}
     if key.seed is not None:
         of_all = replace(key, seed=None)
         if found := find(experiment, of_all):
@@ -256,7 +256,7 @@ def settle(experiment: Experiment, keys: list[RunKey]) -> None:
             client.set_logged_model_tags(model.model_id, {INPUTS: mark})
 
 
-def _source() -> dict[str, str]:
+def source() -> dict[str, str]:
     """Tags of where the code is from: the commit, and whether what the stages read differs from it,
     where the project is in git; the name of DVC's experiment where it runs one."""
     name = os.environ.get("DVC_EXP_NAME")

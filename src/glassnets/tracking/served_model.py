@@ -1,4 +1,5 @@
-"""What MLflow serves: raw images in; class, probabilities and, if requested, an attribution out.
+"""What MLflow serves: raw images, rows or series in; class, probabilities and, if requested, an
+attribution out.
 
 MLflow runs this file whenever it loads the model ("models from code"), so nothing is pickled. The
 network lies beside it as plain files: see `register`.
@@ -14,16 +15,15 @@ import numpy as np
 from mlflow.exceptions import INVALID_PARAMETER_VALUE, MlflowException
 from mlflow.models.utils import _enforce_params_schema
 from mlflow.pyfunc import PythonModel, PythonModelContext
-from numpy.typing import NDArray
 
 from glassnets import config, runtime
+from glassnets.data.inputs import Inputs
 from glassnets.errors import GlassnetsError
 from glassnets.pipeline import artefacts
 from glassnets.pipeline.explained import explained
 from glassnets.pipeline.trained import Trained
-from glassnets.tracking import PARAMETERS
+from glassnets.tracking import PARAMETERS, served_inputs
 
-MAX_IMAGES = 1000  # of a request
 MAX_EXPLAINED = 10  # of a request: the slowest method takes seconds for these
 
 
@@ -62,7 +62,9 @@ class Champion(PythonModel):  # type: ignore[misc]  # mlflow ships no types
             network=network,
             settings=data.attribution,
             leaderboard=artefacts.load_table(folder / "leaderboard.csv"),
+            inputs=Inputs.of(data),
         )
+        self._train = train["images"]
         self._one_at_a_time = threading.Lock()
 
     def predict(  # type: ignore[no-untyped-def]
@@ -77,8 +79,13 @@ class Champion(PythonModel):  # type: ignore[misc]  # mlflow ships no types
         without a reference gets the one that is best supported. With ``"contrast": class`` too the
         map says why the predicted class and not this one; none where it is the predicted one.
 
-        model_input: grey levels (n, h, w), whole numbers 0…255. Raises MlflowException, which a
-        server answers with 400, for anything else.
+        Where classes have names, a result has its class' ``name`` too; the map of a row of a table
+        is numbers by column, that of a series a number a step.
+
+        model_input: of images levels (n, h, w) or (n, h, w, 3), whole numbers 0…255; of a table
+        a pandas.DataFrame; of series arrays (n, steps) or (n, steps, channels), where lengths
+        differ a list of shorter ones too. Raises MlflowException, which a server answers with 400,
+        for anything else.
         """
         network = self._network
         requested = PARAMETERS | (params or {})
@@ -89,11 +96,13 @@ class Champion(PythonModel):  # type: ignore[misc]  # mlflow ships no types
                 raise GlassnetsError(
                     f"contrast: expected a class, 0 to {last}, beside explain, got {contrast}"
                 )
-            images = grey_levels(model_input, network.network.image_shape)
+            inputs = network.inputs
+            shape = network.network.input_shape
+            images = served_inputs.read(model_input, inputs, shape, self._train)
             if method and len(images) > MAX_EXPLAINED:
                 raise GlassnetsError(
-                    f"inputs: expected at most {MAX_EXPLAINED} images to explain in a request, "
-                    f"got {len(images)}"
+                    f"inputs: expected at most {MAX_EXPLAINED} {inputs.words.many} to explain in a "
+                    f"request, got {len(images)}"
                 )
             if method and (lack := network.lacks(method)):
                 raise GlassnetsError(
@@ -108,11 +117,15 @@ class Champion(PythonModel):  # type: ignore[misc]  # mlflow ships no types
                 if len(explained):
                     own = images[explained], predicted[explained]
                     each = network.attribute(method, *own, other)
-                    maps = dict(zip(explained.tolist(), each.tolist(), strict=True))
+                    plain = [_plain(map_, inputs) for map_ in each]
+                    maps = dict(zip(explained.tolist(), plain, strict=True))
             results: list[dict[str, Any]] = [
                 {"class": int(k), "probabilities": p.tolist()}
                 for k, p in zip(predicted, probabilities, strict=True)
             ]
+            if inputs.class_names is not None:
+                for result in results:
+                    result["name"] = inputs.class_name(result["class"])
             if method:
                 verdict = network.verdict(method)
                 about = {
@@ -127,26 +140,11 @@ class Champion(PythonModel):  # type: ignore[misc]  # mlflow ships no types
         return results
 
 
-def grey_levels(given: Any, shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """Images uint8 (n, h, w) of what a request holds. Raises GlassnetsError."""
-    height, width = shape
-    expected = f"inputs: expected images (n, {height}, {width}) of whole grey levels, 0 to 255"
-    if not isinstance(given, (np.ndarray, list)):
-        raise GlassnetsError(f"{expected}, got {type(given).__name__}: send {{'inputs': [...]}}")
-    images = np.asarray(given)
-    if images.dtype.kind not in "iuf":
-        raise GlassnetsError(f"{expected}, got values of another kind ({images.dtype})")
-    if images.ndim != 3 or images.shape[1:] != shape:
-        raise GlassnetsError(f"{expected}, got an array {images.shape}")
-    if not 1 <= len(images) <= MAX_IMAGES:
-        raise GlassnetsError(
-            f"inputs: expected 1 to {MAX_IMAGES} images in a request, got {len(images)}"
-        )
-    if not (np.isfinite(images).all() and images.min() >= 0 and images.max() <= 255):
-        raise GlassnetsError(f"{expected}, got {images.min():g} to {images.max():g}")
-    if (images != np.floor(images)).any():
-        raise GlassnetsError(f"{expected}, got fractions: do not scale them")
-    return images.astype(np.uint8)
+def _plain(map_: Any, inputs: Inputs) -> Any:
+    """A map (h, w) as JSON has it: numbers by column of a table, in a list of a series."""
+    if inputs.kind == "table":
+        return dict(zip(inputs.column_names, map_[0].tolist(), strict=True))
+    return map_[0].tolist() if inputs.kind == "series" else map_.tolist()
 
 
 mlflow.models.set_model(Champion())

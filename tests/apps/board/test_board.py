@@ -5,31 +5,23 @@ import base64
 import contextlib
 import io
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import threading
-from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 import requests
-import uvicorn
 from PIL import Image
 
-from glassnets import config
 from glassnets.apps import picture
 from glassnets.apps.board import __main__ as entry
-from glassnets.apps.board.app import app
 from glassnets.apps.board.board import Board
-from glassnets.attribution.methods import METHODS
-from glassnets.pipeline import trained
 from glassnets.report.explorer import heat
 
-FAMILIES = ["attention", "cnn", "feedforward", "lstm"]
+FAMILIES = ["attention", "cnn", "feedforward", "lstm", "spiking"]
 COMMAND = [sys.executable, "-m", "glassnets.apps.board", "--dataset", "digits"]
 PREDICTED = re.compile(r"Predicted in \d+ ms")
 
@@ -50,34 +42,6 @@ def drawing(height=280, width=280):
     grey = np.zeros((height, width), np.uint8)
     grey[height // 5 : 4 * height // 5, width // 2 : width // 2 + width // 12] = 255
     return grey
-
-
-@pytest.fixture(scope="module")
-def project(untrained_project, tmp_path_factory):
-    return shutil.copytree(untrained_project, tmp_path_factory.mktemp("board"), dirs_exist_ok=True)
-
-
-@pytest.fixture(scope="module")
-def networks(tensorflow, project):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(project)
-        data = config.load(Path("params.yaml")).dataset("digits")
-        train = trained.training("digits", METHODS)
-        return [trained.of_project(data, "digits", f, 0, train) for f in FAMILIES]
-
-
-@pytest.fixture(scope="module")
-def url(networks):
-    """The address of the board, served in this process."""
-    server = uvicorn.Server(uvicorn.Config(app(Board(networks)), log_level="warning"))
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        sock.listen()
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
-        thread.start()
-        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
 
 
 def post(url, content, method="integrated_gradients", **query):
@@ -153,7 +117,7 @@ def test_the_verdict_stands_beside_every_attribution(url):
     assert held["scores"] == [["infidelity ↓", "0.10 (0.05 to 0.20)"]]
     assert (held["value"], held["doubtful"]) == ("holds", False)
     lstm = {method: networks["lstm"] for method, networks in by_method.items()}
-    assert "dvc repro verdict@digits-lstm" in lstm["gradient"]["verdict"]
+    assert "make run DATASET=digits" in lstm["gradient"]["verdict"]
     assert lstm["grad_cam"]["attribution"] is None
     assert lstm["grad_cam"]["verdict"].startswith("not defined for this family: it needs feature")
     assert "control" in lstm["edges"]["verdict"]
@@ -211,18 +175,7 @@ def page(url, browse):
     return browse(url)
 
 
-def draw(page, *points):
-    board = page.locator("#canvas").bounding_box()
-    (x, y), *others = points
-    page.mouse.move(board["x"] + x, board["y"] + y)
-    page.mouse.down()
-    for x, y in others:
-        page.mouse.move(board["x"] + x, board["y"] + y, steps=5)
-    page.mouse.up()
-    page.get_by_text(PREDICTED).wait_for()
-
-
-def test_all_families_predict_a_stroke(page):
+def test_all_families_predict_a_stroke(page, draw):
     statuses = []
     page.on("response", lambda response: statuses.append(response.status))
     draw(page, (140, 40), (140, 240))
@@ -240,7 +193,7 @@ def test_all_families_predict_a_stroke(page):
     assert "not inverted" in page.locator("#steps").inner_text()
 
 
-def test_another_method_gives_another_attribution_and_its_verdict(page):
+def test_another_method_gives_another_attribution_and_its_verdict(page, draw):
     draw(page, (90, 60), (190, 60), (120, 230))
     card = page.locator("[data-family=cnn]")
     card.get_by_text("holds, and under 80 % of the choices, rank 2 of 3").wait_for()
@@ -293,23 +246,23 @@ def test_another_question_gives_another_attribution(uploaded):
     expect(map_).to_have_attribute("src", before)
 
 
-def test_clearing_removes_the_predictions(page):
+def test_clearing_removes_the_predictions(page, draw):
     draw(page, (140, 40), (140, 240))
     page.get_by_role("button", name="Clear").click()
     page.get_by_text("Draw in the black square.").wait_for()
     assert page.locator("#input").is_hidden()
-    assert [p.inner_text() for p in page.locator(".predicted").all()] == [""] * 4
+    assert [p.inner_text() for p in page.locator(".predicted").all()] == [""] * 5
     ink = "document.getElementById('canvas').getContext('2d').getImageData(0, 0, 280, 280).data"
     assert not page.evaluate(f"{ink}.some((level, i) => i % 4 < 3 && level)")
 
 
-def test_an_upload_is_predicted_or_refused(page, project):
+def test_an_upload_is_predicted_or_refused(page, project, draw):
     upload = page.get_by_label("Upload a picture", exact=True)
     upload.set_input_files(project / "one.png")
     page.get_by_text("read as dark on light: inverted").wait_for()
     upload.set_input_files(project / "params.yaml")
     page.get_by_text("the picture: expected a picture (PNG, JPEG").wait_for()
-    assert [p.inner_text() for p in page.locator(".predicted").all()] == [""] * 4
+    assert [p.inner_text() for p in page.locator(".predicted").all()] == [""] * 5
     draw(page, (140, 40), (140, 240))
 
 
@@ -324,7 +277,7 @@ def test_a_finger_draws(url, browse):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_is_accessible(url, browse, serious_violations, scheme):
+def test_the_page_is_accessible(url, browse, draw, serious_violations, scheme):
     page = browse(url, color_scheme=scheme)
     assert serious_violations(page) == []
     draw(page, (140, 40), (140, 240))
@@ -340,9 +293,9 @@ def test_the_page_is_accessible(url, browse, serious_violations, scheme):
         (
             {"dataset": "planted"},
             2,
-            "--dataset: expected handwriting, mnist or digits, got planted",
+            "--dataset: expected handwriting, mnist or digits, or data of your own, got planted",
         ),
-        ({"dataset": "mnist"}, 1, "`dvc repro train@mnist-attention` trains it"),
+        ({"dataset": "mnist"}, 1, "`make run DATASET=mnist` trains it"),
         ({"dataset": "tea"}, 2, "'tea'"),
         ({"seed": 9}, 2, "--seed: expected one of 0, 1, 2"),
         ({"port": "taken"}, 2, "--port: expected one that is free"),

@@ -192,8 +192,8 @@ def test_no_images_give_no_maps(family):
 def test_networks_that_cannot_be_explained_are_refused(linear):
     import keras
 
-    with pytest.raises(GlassnetsError, match=r"images \(n, h, w\) to logits"):
-        Explained(keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()]))
+    with pytest.raises(GlassnetsError, match=r"images \(n, h, w\) or \(n, h, w, channels\) to"):
+        Explained(keras.Sequential([keras.Input((8,)), keras.layers.Dense(2)]))
     network, _ = linear((8, 8))
     with pytest.raises(GlassnetsError, match="batch_size: expected at least 1"):
         Explained(network.model, batch_size=0)

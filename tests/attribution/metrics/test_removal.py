@@ -14,7 +14,9 @@ MEAN = np.full((4, 5), 100, np.float32)
 def filling(mean_image=MEAN, seed=0, blur=0.25, noise=0.01, draws=2, references=None):
     """Of a network that has these training images, or is known by their mean alone."""
     references = mean_image[np.newaxis] if references is None else references
-    network = SimpleNamespace(mean_image=mean_image, blur=blur, references=references)
+    network = SimpleNamespace(
+        mean_image=mean_image, blur=blur, references=references, span=255.0, masked=False
+    )
     return Filling(network, noise, draws, seed)
 
 

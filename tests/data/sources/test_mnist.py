@@ -227,7 +227,7 @@ def test_real_mnist_has_the_pinned_hash(monkeypatch, no_network):
         pytest.skip(f"MNIST's four files are not in {external}")
     params = config.load(PROJECT / "params.yaml")
     pinned = params.dataset("mnist").sha256
-    arrays = sources.load("mnist", params, artefacts.external)
+    arrays = sources.load("mnist", params, artefacts.root(), artefacts.external)
     assert arrays["images"].shape == (70_000, 28, 28)
     assert hashlib.sha256(arrays["images"].tobytes()).hexdigest() == pinned.images
     assert hashlib.sha256(arrays["labels"].tobytes()).hexdigest() == pinned.labels

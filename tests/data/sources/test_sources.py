@@ -17,7 +17,8 @@ PARAMS = config.load(Path(__file__).parents[3] / "params.yaml")
 def load(folder, name="digits", **changes):
     """The arrays of a dataset, whose group in params.yaml is changed so."""
     dataset = PARAMS.dataset(name).model_copy(update=changes)
-    return sources.load(name, PARAMS.model_copy(update={name: dataset}), lambda each: folder / each)
+    params = PARAMS.model_copy(update={name: dataset})
+    return sources.load(name, params, folder, lambda each: folder / each)
 
 
 @pytest.mark.parametrize("name", [n for n in registry.names("data.sources") if n != "planted"])

@@ -13,7 +13,7 @@ from glassnets.attribution.metrics.metric import NETWORK
 from glassnets.pipeline import artefacts
 
 REPOSITORY = Path(__file__).parents[3]
-FAMILIES = {"attention": 0.90, "cnn": 0.99, "feedforward": 0.91, "lstm": 0.93}
+FAMILIES = {"attention": 0.90, "cnn": 0.99, "feedforward": 0.91, "lstm": 0.93, "spiking": 0.92}
 # Variants with their insertion − deletion, and the verdicts on them.
 METHODS = {"occlusion:mean": 0.4, "occlusion:blur": 0.35, "rise:mean": 0.3, "edges": 0.1}
 VERDICTS = ["holds", "undecided", "fails", ""]
@@ -151,9 +151,30 @@ def write_additive(folder):
     artefacts.save_table(folder / "additive.csv", table)
 
 
+def write_baselines(folder):
+    """The files of baseline@D, of baselines whose accuracies are 0.1 and about 0.95."""
+    labels = np.arange(TEST_IMAGES) % 10
+    right = np.random.default_rng(3).random(TEST_IMAGES) < 0.95
+    predicted = {
+        "most frequent class": np.zeros(TEST_IMAGES, int),
+        "logistic regression": np.where(right, labels, (labels + 1) % 10),
+    }
+    columns = {"index": np.arange(TEST_IMAGES)[::-1], "label": labels}
+    predictions = pd.concat(
+        pd.DataFrame({"baseline": name, **columns, "prediction": each})
+        for name, each in predicted.items()
+    )
+    artefacts.save_table(folder / "baseline_predictions.csv", predictions)
+    table = pd.DataFrame({"baseline": list(predicted)})
+    table["accuracy"] = [float((each == labels).mean()) for each in predicted.values()]
+    table["ci_low"], table["ci_high"] = table["accuracy"] - 0.02, table["accuracy"] + 0.02
+    table["balanced_accuracy"], table["log_loss"] = table["accuracy"], 0.3
+    artefacts.save_table(folder / "baselines.csv", table.assign(images=900))
+
+
 @pytest.fixture(scope="session")
 def made_up_project():
-    """``made_up_project(folder, evidence=False)``: makes it there, with results of four families
+    """``made_up_project(folder, evidence=False)``: makes it there, with results of its families
     on digits, and returns the folder."""
 
     def make(folder, evidence=False):
@@ -174,6 +195,7 @@ def made_up_project():
         }
         artefacts.save_json(results / "split.json", split)
         write_additive(results)
+        write_baselines(results)
         manifest = folder / "manifests" / "digits" / "compare.json"
         manifest.parent.mkdir(parents=True)
         artefacts.save_json(manifest, {"packages": {"numpy": "2.4.6", "pandas": "3.1.1"}})

@@ -56,6 +56,6 @@ def test_it_needs_no_prediction_and_again_gives_the_same_bytes(project):
 
 def test_a_missing_test_part_is_named_with_the_way_forward(project):
     artefacts.part("digits", "test").unlink()
-    with pytest.raises(GlassnetsError, match=r"digits/test\.npz.*dvc repro"):
+    with pytest.raises(GlassnetsError, match=r"digits/test\.npz.*make run DATASET="):
         run()
     assert not (project / WRITTEN).exists()

@@ -158,14 +158,32 @@ def test_a_manifest_too_few_and_one_too_many_are_named(inside, checked_out):
     )
 
 
-def test_an_edited_figure_of_the_readme_is_named_and_mended(inside, checked_out):
-    before = (checked_out / "README.md").read_text(encoding="utf-8")
-    row = readme.expected()["| family | MNIST, accuracy"][2]
-    inside("README.md", row, row.replace("99.", "99.9", 1))
+@pytest.mark.parametrize(
+    ("page", "heading"),
+    [
+        ("README.md", "| family | MNIST, accuracy"),
+        ("docs/explanation/recipes.md", "| family | official split"),
+    ],
+)
+def test_an_edited_figure_of_a_page_is_named_and_mended(inside, checked_out, page, heading):
+    before = (checked_out / page).read_text(encoding="utf-8")
+    row = readme.expected()[heading][2]
+    inside(page, row, row.replace("99.", "99.9", 1))
     [fault] = readme.readme().faults
-    assert re.fullmatch(r"README\.md, line \d+: expected " + re.escape(row), fault)
+    assert re.fullmatch(rf"{re.escape(page)}, line \d+: expected {re.escape(row)}", fault)
     readme.write()
-    assert (checked_out / "README.md").read_text(encoding="utf-8") == before
+    assert (checked_out / page).read_text(encoding="utf-8") == before
+
+
+def test_a_row_that_is_missing_is_named_and_written(inside, checked_out):
+    page = "docs/explanation/recipes.md"
+    before = (checked_out / page).read_text(encoding="utf-8")
+    *_, last = readme.expected()["| family | official split"]
+    inside(page, f"{last}\n", "")
+    [fault] = readme.readme().faults
+    assert fault.endswith(f": expected {last}")
+    readme.write()
+    assert (checked_out / page).read_text(encoding="utf-8") == before
 
 
 def test_networks_that_were_not_trained_are_missed(inside, checked_out):

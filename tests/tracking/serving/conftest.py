@@ -24,7 +24,7 @@ def project(untrained_project, tmp_path_factory):
     (project / "params.yaml").write_text(text, encoding="utf-8")
     results = project / "results" / "digits"
     leaderboard = (results / "cells" / "cnn" / "leaderboard.csv").read_bytes()
-    for family in ("attention", "cnn", "feedforward", "lstm"):
+    for family in ("attention", "cnn", "feedforward", "lstm", "spiking"):
         folder, page = results / "cells" / family, results / "families" / family
         folder.mkdir(exist_ok=True)
         page.mkdir(parents=True)

@@ -8,7 +8,8 @@ import pytest
 from mlflow.types import DataType, ParamSchema, ParamSpec
 
 from glassnets.errors import GlassnetsError
-from glassnets.tracking.served_model import MAX_IMAGES, _refuse_unknown, grey_levels
+from glassnets.tracking.served_inputs import MAX_IMAGES, levels
+from glassnets.tracking.served_model import _refuse_unknown
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 8, 8), dtype=np.uint8)
 IMAGES[0, 0, :2] = 0, 255
@@ -19,8 +20,8 @@ IMAGES[0, 0, :2] = 0, 255
     [IMAGES, IMAGES.astype(float), IMAGES.tolist(), IMAGES.astype(np.int64)],
     ids=["uint8", "float", "list", "int64"],
 )
-def test_whole_grey_levels_of_any_type_are_taken(given):
-    taken = grey_levels(given, (8, 8))
+def test_whole_levels_of_any_type_are_taken(given):
+    taken = levels(given, (8, 8))
     assert taken.dtype == np.uint8
     assert np.array_equal(taken, IMAGES)
 
@@ -46,7 +47,7 @@ def test_whole_grey_levels_of_any_type_are_taken(given):
 )
 def test_what_is_no_image_is_refused(given, message):
     with pytest.raises(GlassnetsError) as refused:
-        grey_levels(given, (8, 8))
+        levels(given, (8, 8))
     assert message in str(refused.value)
     assert str(refused.value).startswith("inputs: expected ")
 

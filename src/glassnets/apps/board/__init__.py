@@ -1,1 +1,2 @@
-"""The drawing board: draw a digit, see what networks predict, why, and the verdicts on methods."""
+"""The drawing board: draw a digit, see what networks predict, why, the verdicts on methods, and
+what units within answer."""

@@ -1,6 +1,8 @@
 """``glassnets board``: the drawing board, on this machine alone."""
 
 import io
+import json
+import logging
 import os
 import socket
 from typing import Annotated
@@ -24,27 +26,39 @@ HOST = "127.0.0.1"
 
 @in_one_line("other programs closed")
 def command(
-    dataset: Annotated[str, typer.Option(help="Whose networks: mnist or digits.")] = "mnist",
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Whose networks, as digits. Default: the first that has some here."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Which networks. Default: the first.")] = None,
     port: Annotated[int, typer.Option(help="Where to listen.", min=0, max=65535)] = 8000,
 ) -> None:
     """Serves the drawing board on this machine alone, until it is interrupted."""
     params = config.load(artefacts.params_file())
+    drawn = [n for n in params.datasets if n in picture.LAYOUTS or params.dataset(n).source]
+    dataset = trained.dataset(dataset, params.datasets if dataset else drawn)
     data = params.dataset(dataset)
-    if dataset not in picture.LAYOUTS:
+    if dataset not in picture.LAYOUTS and data.source is None:
         raise ParameterError(
-            f"--dataset: expected handwriting, {' or '.join(picture.LAYOUTS)}, got {dataset}"
+            f"--dataset: expected handwriting, {' or '.join(picture.LAYOUTS)}, or data of your "
+            f"own, got {dataset}"
         )
     seed = trained.seed(data, dataset, seed)
     for family in data.families:
         trained.weights(dataset, family, seed)  # before the seconds that TensorFlow takes
-    train = trained.training(dataset, METHODS)
+    train = trained.training(dataset, METHODS, data.kind)
     with _listening(port) as sock:
         runtime.start_tensorflow(params.runtime)
+        # Each layer of each network is traced once, which TensorFlow takes for too often.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
         families = tqdm(data.families, desc="loading", unit="network", disable=None)
-        board = Board([trained.of_project(data, dataset, f, seed, train) for f in families])
+        networks = [trained.of_project(data, dataset, f, seed, train) for f in families]
+        own = data.source is not None and data.kind != "image"
+        test = artefacts.load_arrays(artefacts.part(dataset, "test")) if own else None
+        board = Board(networks, data, test)
         _warm_up(board)
-        print(f"Draw at http://{HOST}:{sock.getsockname()[1]} (Ctrl-C ends it)", flush=True)
+        do = "Draw" if data.source is None else "Open the board"
+        print(f"{do} at http://{HOST}:{sock.getsockname()[1]} (Ctrl-C ends it)", flush=True)
         server = uvicorn.Server(uvicorn.Config(app(board), log_level="warning"))
         try:
             server.run(sockets=[sock])
@@ -66,11 +80,16 @@ def _listening(port: int) -> socket.socket:
 
 def _warm_up(board: Board) -> None:
     """Compiles every method's computation, which the first requests would wait for otherwise."""
-    stroke = np.pad(np.full((160, 20), 255, np.uint8), ((60, 60), (130, 130)))
-    file = io.BytesIO()
-    Image.fromarray(stroke).save(file, format="png")
+    if board.examples:
+        example = board.examples[0]
+        content = json.dumps(example["record"] or example["index"]).encode()
+    else:
+        stroke = np.pad(np.full((160, 20), 255, np.uint8), ((60, 60), (130, 130)))
+        file = io.BytesIO()
+        Image.fromarray(stroke).save(file, format="png")
+        content = file.getvalue()
     for method in tqdm(board.methods, desc="warming up", unit="method", disable=None):
-        board.predictions(file.getvalue(), method, drawn=True)
+        board.predictions(content, method, drawn=True)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnets.attribution.methods.gradients import gradient
+from glassnets.attribution.methods.gradients import at_image
 from glassnets.attribution.methods.method import Need, Options, Referenced, method
 from glassnets.attribution.network import Explained, Floats, Reading, Targets
 from glassnets.attribution.references import fills
@@ -159,7 +159,7 @@ def temporal_saliency_rescaling(
     ).reshape(-1, *network.image_shape)
     kept = np.float32(1) - hidden
     fill = fills(network, images, options.reference, options.draws, seed)
-    intact = gradient.function(network, images, targets, Options(), seed)
+    intact = at_image(network, images, targets)
     draws = range(fill.shape[1])
     changes = sum(
         network.gradient_changes(images, targets, kept, fill[:, draw : draw + 1], intact)

@@ -16,10 +16,10 @@ from glassnets.attribution.references import fills
 def random_map(
     network: Explained, images: Floats, targets: Targets, options: Options, seed: int
 ) -> Floats:
-    """Independent standard normal pixels. Each image's are drawn from the seed and a digest of the
+    """Independent standard normal numbers. Each image's are drawn from the seed and a digest of the
     image, so that a map does not depend on the other images.
     """
-    maps = np.empty(images.shape, np.float32)
+    maps = np.empty(images.shape[:3], np.float32)
     for image, drawn in zip(images, maps, strict=True):
         digest = hashlib.sha256(image.tobytes()).digest()
         rng = np.random.default_rng([seed, *digest])
@@ -27,11 +27,12 @@ def random_map(
     return maps
 
 
-@method(control=True)
+@method(need=Need.NEIGHBOURS, control=True)
 def edges(
     network: Explained, images: Floats, targets: Targets, options: Options, seed: int
 ) -> Floats:
-    """√(Gx² + Gy²) of Sobel's derivatives (Sobel & Feldman 1968), the border pixels repeated."""
+    """√(Gx² + Gy²) of Sobel's derivatives (Sobel & Feldman 1968), the border pixels repeated; of
+    the sum of the channels."""
     from scipy import ndimage
 
     def magnitude(image: Floats) -> Floats:
@@ -39,7 +40,8 @@ def edges(
         length: Floats = np.hypot(across, down)
         return length
 
-    return np.stack([magnitude(image) for image in images])  # sobel smooths along every axis
+    grey = network.of_players(images)
+    return np.stack([magnitude(image) for image in grey])  # sobel smooths along every axis
 
 
 class OfOneImage(Referenced):
@@ -51,7 +53,8 @@ def difference(
     network: Explained, images: Floats, targets: Targets, options: OfOneImage, seed: int
 ) -> Floats:
     """x − r; with black, the image itself."""
-    return images - fills(network, images, options.reference, 1, seed)[:, 0]
+    fill = fills(network, images, options.reference, 1, seed)[:, 0]
+    return network.of_players((images - fill) / network.unit)
 
 
 class AbsoluteDifference(Referenced):
@@ -63,8 +66,8 @@ def absolute_difference(
     network: Explained, images: Floats, targets: Targets, options: AbsoluteDifference, seed: int
 ) -> Floats:
     """|x − r|."""
-    maps: Floats = np.abs(images - fills(network, images, options.reference, 1, seed)[:, 0])
-    return maps
+    fill = fills(network, images, options.reference, 1, seed)[:, 0]
+    return network.of_players(np.abs(images - fill) / network.unit)
 
 
 @method(OfOneImage, Need.LABELS, control=True)
@@ -73,10 +76,9 @@ def class_template(
 ) -> Floats:
     """(c − r) ⊙ (x − r), c the mean training image of the class; of two classes, the difference."""
     fill = fills(network, images, options.reference, 1, seed)[:, 0]
-    weight: Floats = targets.sum(axis=1)[:, np.newaxis, np.newaxis]
+    weight: Floats = targets.sum(axis=1).reshape(-1, *(1 for _ in network.input_shape))
     template = np.tensordot(targets, network.class_means, 1) - weight * fill
-    maps: Floats = template * (images - fill)
-    return maps
+    return network.of_players(template / network.unit * ((images - fill) / network.unit))
 
 
 @method(OfOneImage, Need.LABELS, control=True)
@@ -86,7 +88,7 @@ def linear_classifier(
     """w ⊙ (x − r), w the class' weights of ridge regression from training images to classes."""
     fill = fills(network, images, options.reference, 1, seed)[:, 0]
     weights: Floats = np.tensordot(targets, network.linear_weights, 1)
-    return weights * (images - fill)
+    return network.of_players(weights * ((images - fill) / network.unit))
 
 
 @method(need=Need.LABELS, control=True)
@@ -99,11 +101,13 @@ def nearest_other_class(
     assert network.references is not None
     assert network.labels is not None
     # Sums of squares of grey levels are whole numbers below 2⁵³, so exact in any order.
-    pool = network.references.reshape(len(network.references), -1).astype(np.float64)
-    rows = images.reshape(len(images), -1).astype(np.float64)
+    pool, rows = (
+        (each.astype(np.float64) / network.unit).reshape(len(each), -1)
+        for each in (network.references, images)
+    )
     distances = (pool**2).sum(axis=1) - 2 * rows @ pool.T  # (n, m), less the image's own norm
     of_label = targets[:, network.labels]  # the label's weight in what is explained
     contrasted = (targets < 0).any(axis=1, keepdims=True)
     distances[np.where(contrasted, of_label >= 0, of_label > 0)] = np.inf
     nearest: Floats = network.references[distances.argmin(axis=1)].astype(np.float32)
-    return images - nearest
+    return network.of_players((images - nearest) / network.unit)

@@ -5,29 +5,41 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from glassnets.attribution.methods.method import Options, Referenced, method
+from glassnets.attribution.methods.method import Need, Options, Referenced, method
 from glassnets.attribution.network import Explained, Floats, Targets
 from glassnets.attribution.references import fills
 from glassnets.config.schema import Positive
 
-_ONE, _NOTHING = np.ones((1, 1, 1), np.float32), np.zeros((1, 1, 1, 1), np.float32)
+_ONE = np.ones((1, 1, 1), np.float32)
 
 
-@method(sensitivity=True)
+def at_image(network: Explained, images: Floats, targets: Targets) -> Floats:
+    """∂f/∂x at the images themselves, float32 (n, h, w[, c])."""
+    nothing = np.zeros((1,) * (2 + len(network.input_shape)), np.float32)
+    return network.mean_gradient(images, targets, _ONE, nothing)
+
+
+def _sensitivity(network: Explained, gradients: Floats) -> Floats:
+    """Maps of gradients: in logits a grey level; of other kinds than images, a span."""
+    return network.of_players(gradients if network.kind == "image" else gradients * network.span)
+
+
+@method(need=Need.GRADIENTS, sensitivity=True)
 def gradient(
     network: Explained, images: Floats, targets: Targets, options: Options, seed: int
 ) -> Floats:
-    """∂f/∂x, in logits a grey level. Simonyan, Vedaldi & Zisserman (2014), "Deep inside
+    """∂f/∂x, in logits a grey level, or for tables and series in logits a range of the training
+    data. Simonyan, Vedaldi & Zisserman (2014), "Deep inside
     convolutional networks", eq. 3–5, signed.
     """
-    return network.mean_gradient(images, targets, _ONE, _NOTHING)
+    return _sensitivity(network, at_image(network, images, targets))
 
 
 class GradientXInput(Referenced):
     draws: Positive = 50
 
 
-@method(GradientXInput)
+@method(GradientXInput, Need.GRADIENTS)
 def gradient_x_input(
     network: Explained, images: Floats, targets: Targets, options: GradientXInput, seed: int
 ) -> Floats:
@@ -35,14 +47,14 @@ def gradient_x_input(
     & Kundaje (2016), "Not just a black box", where r is black.
     """
     fill: Floats = fills(network, images, options.reference, options.draws, seed).mean(axis=1)
-    return (images - fill) * network.mean_gradient(images, targets, _ONE, _NOTHING)
+    return network.of_players((images - fill) * at_image(network, images, targets))
 
 
 class IntegratedGradients(Referenced):
     steps: Positive = 50  # gradients; each has a draw of its own
 
 
-@method(IntegratedGradients, complete=True)
+@method(IntegratedGradients, Need.GRADIENTS, complete=True)
 def integrated_gradients(
     network: Explained, images: Floats, targets: Targets, options: IntegratedGradients, seed: int
 ) -> Floats:
@@ -61,15 +73,17 @@ def integrated_gradients(
     if options.reference == "draws":
         places = np.random.default_rng([seed, 1]).random(options.steps)
     alpha = ((np.arange(options.steps) + places) / options.steps).astype(np.float32)
-    return network.mean_gradient(images, targets, alpha[:, None, None], fill, times_difference=True)
+    scale = alpha[:, np.newaxis, np.newaxis]
+    parts = network.mean_gradient(images, targets, scale, fill, times_difference=True)
+    return network.of_players(parts)
 
 
 class SmoothGrad(Options):
     draws: Positive = 50
-    noise: Annotated[float, Field(gt=0, le=1)] = 0.15  # standard deviation, of the range 0…255
+    noise: Annotated[float, Field(gt=0, le=1)] = 0.15  # standard deviation, of an input's range
 
 
-@method(SmoothGrad, sensitivity=True)
+@method(SmoothGrad, Need.GRADIENTS, sensitivity=True)
 def smoothgrad(
     network: Explained, images: Floats, targets: Targets, options: SmoothGrad, seed: int
 ) -> Floats:
@@ -77,7 +91,8 @@ def smoothgrad(
     "SmoothGrad: removing noise by adding noise", §2. The draws are the same for every image.
     """
     rng = np.random.default_rng(seed)
-    noise = rng.standard_normal((1, options.draws, *network.image_shape), np.float32)
+    noise = rng.standard_normal((1, options.draws, *network.input_shape), np.float32)
     each = np.ones((options.draws, 1, 1), np.float32)
-    fill = noise * np.float32(options.noise * 255)
-    return network.mean_gradient(images, targets, each, fill, filled=each)
+    fill = noise * np.asarray(options.noise * network.span, np.float32)
+    mean = network.mean_gradient(images, targets, each, fill, filled=each)
+    return _sensitivity(network, mean)

@@ -32,6 +32,8 @@ class Need(Enum):
 
     FEATURE_MAPS = "feature maps, a named activation (n, rows, columns, channels)"
     ATTENTION = "attention scores, named activations attention_0, … (n, heads, t, t), and tokens"
+    GRADIENTS = "gradients of its logits, which a function in Python does not give"
+    NEIGHBOURS = "players in an order, as pixels and steps are and the columns of a table are not"
     SEQUENCE = "steps in time, a named activation tokens (n, t, d), and no attention over them"
     REFERENCES = "training images to take references from, Explained(…, references=…)"
     LABELS = "training images and their labels, Explained(…, references=…, labels=…)"
@@ -44,6 +46,10 @@ class Need(Enum):
                 return bool(network.attentions) and "tokens" in network.activations
             case Need.SEQUENCE:
                 return "tokens" in network.activations and not network.attentions
+            case Need.GRADIENTS:
+                return network.model is not None
+            case Need.NEIGHBOURS:
+                return network.kind != "table"
             case Need.REFERENCES:
                 return network.references is not None
             case Need.LABELS:
@@ -89,7 +95,8 @@ class Method:
     def needs(self, reference: Reference | None) -> list[Need]:
         """What it needs of a network with this reference, beyond logits."""
         needs = [self.need] if self.need else []
-        return [*needs, Need.REFERENCES] if reference in FROM_TRAINING else needs
+        needs += [Need.REFERENCES] if reference in FROM_TRAINING else []
+        return [*needs, Need.NEIGHBOURS] if reference == "blur" else needs
 
     def lacks(self, network: Explained, reference: Reference | None = None) -> str | None:
         """What it needs of a network with this reference, and this one has not, in words; None
@@ -109,7 +116,7 @@ class Method:
         """Maps float32 (n, h, w): how much each pixel counts for the class, or against it.
 
         network: the network to explain.
-        images: (n, h, w), uint8 or float32, raw pixels 0…255.
+        images: (n, h, w) or (n, h, w, c), uint8 or float32, raw: pixels 0…255.
         targets: (n,), whole numbers, the class whose logit is explained.
         contrast: (n,), another class of each: "why the target and not this one", the difference of
         their logits is explained, which does not change with what is added to all logits alike.
@@ -134,18 +141,16 @@ class Method:
                 f"{', '.join(network.activations) or 'none'}"
             )
         images, targets = np.asarray(images), np.asarray(targets)
-        if images.ndim != 3 or images.shape[1:] != network.image_shape:
-            height, width = network.image_shape
-            raise GlassnetsError(
-                f"images: expected an array (n, {height}, {width}), got {images.shape}"
-            )
+        if images.shape[1:] != network.input_shape:
+            shape = ", ".join(map(str, network.input_shape))
+            raise GlassnetsError(f"images: expected an array (n, {shape}), got {images.shape}")
         if images.dtype not in (np.uint8, np.float32) or not np.isfinite(images).all():
             raise GlassnetsError(
-                f"images: expected raw pixels 0…255, finite, uint8 or float32, got {images.dtype}"
+                f"images: expected raw numbers, finite, uint8 or float32, got {images.dtype}"
             )
         explained = weights(network, len(images), targets, contrast)
         if len(images) == 0:
-            return np.empty(images.shape, np.float32)
+            return np.empty(images.shape[:3], np.float32)
         return self.function(network, images.astype(np.float32), explained, options, seed)
 
     def with_options(self, **values: Any) -> Options:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from glassnets.attribution.methods.method import Referenced, method
+from glassnets.attribution.methods.method import Need, Referenced, method
 from glassnets.attribution.network import Explained, Floats, Targets
 from glassnets.attribution.references import fills
 from glassnets.config.schema import Positive, ProperFraction, Shape
@@ -40,7 +40,7 @@ def occlusion(
     drops = np.zeros((len(images), len(hidden)), np.float32)
     for draw in range(fill.shape[1]):
         own = fill[:, draw : draw + 1]
-        differs = (images != own[:, 0]).astype(np.float32)
+        differs = network.of_players(images != own[:, 0]).astype(np.float32)
         pairs = np.argwhere(np.tensordot(differs, hidden, ((1, 2), (1, 2))) > 0)  # image, patch
         values = network.values_of_pairs(images, targets, 1 - hidden, own, pairs)
         drops[tuple(pairs.T)] += intact[pairs[:, 0]] - values
@@ -49,13 +49,16 @@ def occlusion(
 
 
 def windows(shape: Shape, size: int, stride: int) -> Floats:
-    """Masks float32 (k, h, w), 1 in a square window, that together cover the image."""
-    if size > min(shape) or stride > size:
+    """Masks float32 (k, h, w), 1 in a square window, or of one row where the image has one, that
+    together cover the image."""
+    if size > min((side for side in shape if side > 1), default=1) or stride > size:
         raise ParameterError(
             f"occlusion: patch_size, stride: expected patches within {shape[0]}×{shape[1]} pixels "
             f"and no farther apart than their size, got {size}, {stride}"
         )
-    rows, columns = (sorted({*range(0, side - size, stride), side - size}) for side in shape)
+    rows, columns = (
+        sorted({*range(0, side - size, stride), side - min(size, side)}) for side in shape
+    )
     masks = np.zeros((len(rows) * len(columns), *shape), np.float32)
     for mask, (row, column) in zip(masks, product(rows, columns), strict=True):
         mask[row : row + size, column : column + size] = 1
@@ -68,7 +71,7 @@ class Rise(Referenced):
     probability: ProperFraction = 0.5  # that a cell is kept
 
 
-@method(Rise)
+@method(Rise, Need.NEIGHBOURS)
 def rise(network: Explained, images: Floats, targets: Targets, options: Rise, seed: int) -> Floats:
     """Σ_k (f_k − f̄)·m_k / Σ_k m_k, f_k = f(m_k ⊙ x + (1 − m_k) ⊙ r), f̄ their mean, m_k random
     smooth masks, the same for every image; with draws, each mask has a draw of its own.

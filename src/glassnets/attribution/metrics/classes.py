@@ -3,9 +3,17 @@
 import numpy as np
 
 from glassnets.attribution.methods.method import Options
-from glassnets.attribution.metrics.metric import Classes, Judged, Scores, in_first, metric
+from glassnets.attribution.metrics.metric import (
+    Classes,
+    Judged,
+    Scores,
+    Values,
+    in_first,
+    metric,
+)
 from glassnets.attribution.metrics.randomization import rank_correlations, ranked
 from glassnets.config.schema import Positive
+from glassnets.runtime import concurrently
 
 
 class ClassSensitivity(Options):
@@ -20,12 +28,13 @@ def class_sensitivity(judged: Judged, options: ClassSensitivity, seed: int) -> S
     """
     images, targets = judged.images[: options.images], judged.targets[: options.images]
     others = most_probable_others(judged, len(images))
-    scores: Scores = {}
-    for name, maps in judged.maps.items():
-        of_others = judged.attribute(name, images, others)
+
+    def score(name: str) -> dict[str, Values]:
+        maps, of_others = judged.maps[name], judged.attribute(name, images, others)
         signed, _ = rank_correlations(ranked(maps[: len(targets)]), ranked(of_others))
-        scores[name] = {"class_correlation": in_first(signed, len(judged.images))}
-    return scores
+        return {"class_correlation": in_first(signed, len(judged.images))}
+
+    return dict(zip(judged.maps, concurrently(score, judged.maps), strict=True))
 
 
 def most_probable_others(judged: Judged, count: int) -> Classes:

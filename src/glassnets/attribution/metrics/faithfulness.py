@@ -6,7 +6,8 @@ judged in the same way by this network: what its own maps score above them is wh
 network, and not of the data.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from glassnets.attribution.network import Floats
 from glassnets.attribution.references import OF_OTHERS, REMOVALS, RemovedBy
 from glassnets.attribution.subsets import random_subsets
 from glassnets.config.schema import Positive, ProperFraction, Shape
+from glassnets.runtime import concurrently
 
 Removals = Annotated[tuple[RemovedBy, ...], Field(min_length=1)]
 QUANTITIES = ("probability", "logit")  # whose curves are taken
@@ -45,8 +47,8 @@ def deletion_insertion(judged: Judged, options: DeletionInsertion, seed: int) ->
     Petsiuk, Das & Saenko (2018), "RISE". The area is over the fraction of pixels, 0…1, by
     the trapezoid rule, so the area of a probability lies in 0…1, that of a logit is in logits.
     """
-    pixels = judged.images[0].size
-    counts = np.round(np.linspace(0, pixels, options.steps + 1)).astype(int)
+    pixels = math.prod(judged.network.image_shape)
+    counts = np.round(np.linspace(0, pixels, min(options.steps, pixels) + 1)).astype(int)
     removals = list(dict.fromkeys(options.removals))
     filling = Filling(judged.network, judged.noise, options.draws, seed)
     scores: Scores = {name: {} for name in judged.maps}
@@ -55,7 +57,7 @@ def deletion_insertion(judged: Judged, options: DeletionInsertion, seed: int) ->
     ranks = np.stack([_ranks(maps) for maps in (*judged.maps.values(), *of_others)], axis=1)
     for by in removals:
         curves = _curves(judged, ranks, counts, by, filling)
-        areas = np.trapezoid(curves, counts / pixels)  # (q, n, maps, 2)
+        areas: Any = np.trapezoid(curves, counts / pixels)  # (q, n, maps, 2)
         differences = areas[..., 1] - areas[..., 0]
         for place, own in enumerate(scores.values()):
             for way, name in enumerate(("deletion", "insertion")):
@@ -105,26 +107,27 @@ def _curves(
     curves = np.empty((2, *ranks.shape[:2], 2, len(counts)))
     # Images with all or no pixels removed are the same for every map.
     ends = np.stack([np.ones(shape, bool), np.zeros(shape, bool)])
-    for i, image in enumerate(judged.images):
+
+    def fill(i: int) -> None:
         deleted = ranks[i, :, np.newaxis] < inner  # (maps, steps − 1, h, w)
         between = np.stack([deleted, ~deleted], axis=1)
         removed = np.concatenate([ends, between.reshape(-1, *shape)])
-        values = _values(judged, without(image, removed, by, filling), i)  # (2, points)
+        values = _values(judged, without(judged.images[i], removed, by, filling), i)  # (2, points)
         empty, intact = values[:, :2].T
         own = curves[:, i]
         own[..., 1:-1] = values[:, 2:].reshape(own[..., 1:-1].shape)
         own[:, :, 0, 0] = own[:, :, 1, -1] = intact[:, np.newaxis]
         own[:, :, 0, -1] = own[:, :, 1, 0] = empty[:, np.newaxis]
+
+    concurrently(fill, range(len(judged.images)))
     return curves
 
 
 def _values(judged: Judged, changed: Floats, i: int) -> Values:
     """Probability and logit of image i's class for changed images (d, m, h, w), means over d:
     float64 (2, m)."""
-    from glassnets.evaluation.metrics import softmax  # scikit-learn takes a second to load
-
     logits = judged.network.outputs(changed.reshape(-1, *changed.shape[2:]))
-    of_class = np.stack([softmax(logits), logits])[..., judged.targets[i]]
+    of_class = np.stack([judged.network.probabilities(logits), logits])[..., judged.targets[i]]
     mean: Values = of_class.reshape(2, *changed.shape[:2]).mean(axis=1)
     return mean
 
@@ -158,7 +161,7 @@ def faithfulness_correlation(judged: Judged, options: FaithfulnessCorrelation, s
     scores: Scores = {name: {} for name in (*judged.maps, NETWORK)}
     removals = list(dict.fromkeys(options.removals))
     for by in removals:
-        changes = _changes(judged, subsets, by, filling)
+        changes = concurrently(_changes(judged, subsets, by, filling), range(len(judged.images)))
         drops = _standardised(np.stack([drops for _, drops in changes]))
         scores[NETWORK][f"drops_{by}"] = drops
         for name, own in sums.items():
@@ -175,15 +178,21 @@ def faithfulness_correlation(judged: Judged, options: FaithfulnessCorrelation, s
 
 def _changes(
     judged: Judged, removed: Masks, by: RemovedBy, filling: Filling
-) -> Iterator[tuple[Values, Values]]:
-    """For each image x, and x′ with the pixels of masks (k, h, w) removed: x − x′, float64
-    (k, h, w), and the drop of the class logit, f(x) − f(x′), float64 (k,), both means over draws.
+) -> Callable[[int], tuple[Values, Values]]:
+    """A function of an image's number, of its x, and x′ with the pixels of masks (k, h, w) removed:
+    x − x′, float64 (k, h, w[, c]), and the drop of the class logit, f(x) − f(x′), float64 (k,),
+    both means over draws.
     """
     logits = judged.network.outputs(judged.images)
-    for i, (image, target) in enumerate(zip(judged.images, judged.targets, strict=True)):
+
+    def change(i: int) -> tuple[Values, Values]:
+        image = judged.images[i]
         changed = without(image, removed, by, filling)
         _, remaining = _values(judged, changed, i)
-        yield image - changed.mean(axis=0, dtype=np.float64), logits[i, target] - remaining
+        drops = logits[i, judged.targets[i]] - remaining
+        return image - changed.mean(axis=0, dtype=np.float64), drops
+
+    return change
 
 
 def _sums(maps: Floats, subsets: Masks) -> Values:
@@ -228,24 +237,32 @@ def infidelity(judged: Judged, options: Infidelity, seed: int) -> Scores:
         name: {"infidelity": np.empty(len(maps))} for name, maps in judged.maps.items()
     }
     filling = Filling(judged.network, judged.noise, options.removal_draws, seed)
-    for i, (change, drops) in enumerate(_changes(judged, squares, options.removal, filling)):
+    changes = _changes(judged, squares, options.removal, filling)
+
+    def score(i: int) -> None:
+        change, drops = changes(i)
         for name, maps in judged.maps.items():
             variant = judged.variants.get(name)
             sensitivity = variant is not None and variant.method.sensitivity
-            weights: NDArray[Any] = change if sensitivity else squares
+            weights: NDArray[Any] = squares
+            if sensitivity:
+                weights = judged.network.of_players(change / judged.network.unit)
             predicted = np.tensordot(weights, maps[i].astype(np.float64), 2)  # (k,)
             length = predicted @ predicted
             beta = max(predicted @ drops, 0) / length if length > 0 else 0
             scores[name]["infidelity"][i] = np.mean((beta * predicted - drops) ** 2)
+
+    concurrently(score, range(len(judged.images)))
     return scores
 
 
 def random_squares(shape: Shape, count: int, max_side: float, seed: int) -> Masks:
     """Masks bool (count, h, w), each a square with a side of 1 pixel up to this part of the image's
-    shorter side."""
+    shorter side; of an image of one row, a stretch of it."""
     rng = np.random.default_rng(seed)
-    sides = rng.integers(1, max(1, round(max_side * min(shape))), size=count, endpoint=True)
-    tops, lefts = (rng.integers(length - sides, endpoint=True) for length in shape)
+    side = min((side for side in shape if side > 1), default=1)
+    sides = rng.integers(1, max(1, round(max_side * side)), size=count, endpoint=True)
+    tops, lefts = (rng.integers(np.maximum(length - sides, 0), endpoint=True) for length in shape)
     rows, columns = (
         (start[:, np.newaxis] <= np.arange(length))
         & (np.arange(length) < (start + sides)[:, np.newaxis])

@@ -33,7 +33,8 @@ class Judged:
     images: float32 (n, h, w), raw pixels.
     targets: int32 (n,), the class each map explains.
     maps: float32 (n, h, w) by variant.
-    attribute: applies a variant to other images or weights, with the same options and draws.
+    attribute: applies a variant to other images or weights, with the same options and draws; it is
+    called on several threads at once, so it must leave the network as it is.
     noise: standard deviation of the noise of the removal noisy_linear, of the range 0…255.
     variants: what the maps are by, as far as they are by methods of ours.
     seed: of the variants' draws.

@@ -17,6 +17,7 @@ from glassnets.attribution.metrics.metric import Judged, Scores, Values, in_firs
 from glassnets.attribution.network import Floats
 from glassnets.config.schema import Positive
 from glassnets.errors import GlassnetsError
+from glassnets.runtime import concurrently
 
 # The weights of each layer of a model, in the order of ``model.layers`` and of
 # ``layer.get_weights()``: empty for a layer that has none.
@@ -128,15 +129,10 @@ def _with_current_weights(judged: Judged, chosen: slice) -> Callable[[], Values]
     images, targets = judged.images[chosen], judged.targets[chosen]
     before = {method: ranked(maps[chosen]) for method, maps in judged.maps.items()}
 
-    def correlations() -> Values:
-        return np.stack(
-            [
-                rank_correlations(maps, ranked(judged.attribute(method, images, targets)))
-                for method, maps in before.items()
-            ]
-        )
+    def of_method(method: str) -> Values:
+        return rank_correlations(before[method], ranked(judged.attribute(method, images, targets)))
 
-    return correlations
+    return lambda: np.stack(concurrently(of_method, before))
 
 
 def _by_method(judged: Judged, **correlations: Values) -> Scores:

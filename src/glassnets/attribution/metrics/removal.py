@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnets.attribution.network import Explained, Floats
-from glassnets.attribution.references import RemovedBy, blurred
+from glassnets.attribution.references import RemovedBy, blurred, with_padding
 
 Masks = NDArray[np.bool_]
 
@@ -28,18 +28,22 @@ class Filling:
 
 
 def without(image: Floats, removed: Masks, by: RemovedBy, filling: Filling) -> Floats:
-    """The image (h, w) without the pixels that masks (k, h, w) remove: float32 (d, k, h, w).
+    """The image (h, w[, c]) without the pixels that masks (k, h, w) remove: float32 (d, k, h, w[,
+    c]). Padded steps of a series stay.
 
     In their place: black, 0; mean, the mean training image; blur, a Gaussian blur of the image
     itself; draws, d training images, drawn for each image by itself; noisy_linear, ROAD's
     interpolation from the remaining pixels. d is 1 but for draws. Noise is drawn once, the same for
     every image and mask; with it removed pixels may leave 0…255.
     """
-    return np.where(removed, _filled(image, removed, by, filling), image)
+    filled = _filled(image, removed, by, filling)
+    if filling.network.masked:
+        filled = with_padding(filling.network, image, filled)
+    return np.where(removed if image.ndim == 2 else removed[..., np.newaxis], filled, image)
 
 
 def _filled(image: Floats, removed: Masks, by: RemovedBy, filling: Filling) -> Floats:
-    """float32 (d, 1 or k, h, w)."""
+    """float32 (d, 1 or k, h, w[, c])."""
     network = filling.network
     match by:
         case "black":
@@ -67,11 +71,13 @@ def _noisy_linear(image: Floats, removed: Masks, filling: Filling) -> Floats:
     strategy for attribution methods" (ROAD).
     """
     rng = np.random.default_rng(filling.seed)
-    noise = filling.noise * 255 * rng.standard_normal(image.shape)
-    filled = np.empty(removed.shape, np.float32)
+    noise = filling.noise * filling.network.span * rng.standard_normal(image.shape)
+    filled = np.empty((len(removed), *image.shape), np.float32)
     filled[:] = filling.network.mean_image
     some_left = ~removed.all(axis=(1, 2))
-    filled[some_left] = interpolated(image, removed[some_left]) + noise
+    channels = [image] if image.ndim == 2 else np.moveaxis(image, -1, 0)
+    each = [interpolated(channel, removed[some_left]) for channel in channels]
+    filled[some_left] = (each[0] if image.ndim == 2 else np.stack(each, axis=-1)) + noise
     return filled
 
 

@@ -9,10 +9,11 @@ from glassnets.attribution.methods.method import Options
 from glassnets.attribution.metrics.metric import Judged, Scores, Values, in_first, metric
 from glassnets.attribution.network import Floats
 from glassnets.config.schema import Positive
+from glassnets.runtime import concurrently
 
 
 class MaxSensitivity(Options):
-    radius: Annotated[float, Field(gt=0, le=1)] = 0.05  # of the range 0…255
+    radius: Annotated[float, Field(gt=0, le=1)] = 0.05  # of an input's range
     draws: Positive = 50
     images: Positive = 20  # how many, from the first; each costs `draws` maps of every method
 
@@ -32,18 +33,19 @@ def max_sensitivity(judged: Judged, options: MaxSensitivity, seed: int) -> Score
     zero and stays so the score is 0; where it does not stay so no relative change is defined: NaN.
     """
     rng = np.random.default_rng(seed)
-    reach = options.radius * 255
+    reach = options.radius * judged.network.span
     size = (options.draws, *judged.images.shape[1:])
     disturbance = rng.uniform(-reach, reach, size).astype(np.float32)
     first = judged.images[: options.images]
     disturbed = (first[:, np.newaxis] + disturbance).reshape(-1, *first.shape[1:])
     targets = np.repeat(judged.targets[: options.images], options.draws)
-    scores = {}
-    for method, maps in judged.maps.items():
+
+    def score(method: str) -> dict[str, Values]:
         others = judged.attribute(method, disturbed, targets)
-        change = _largest_change(maps[: options.images], others)
-        scores[method] = {"max_sensitivity": in_first(change, len(judged.images))}
-    return scores
+        change = _largest_change(judged.maps[method][: options.images], others)
+        return {"max_sensitivity": in_first(change, len(judged.images))}
+
+    return dict(zip(judged.maps, concurrently(score, judged.maps), strict=True))
 
 
 def _largest_change(maps: Floats, others: Floats) -> Values:

@@ -1,6 +1,7 @@
-"""Where datasets come from, one module each, found by name. Every module holds ``load(external)``,
-which gives the raw arrays: ``images`` uint8 (n, h, w) in 0…255 and ``labels`` uint8 (n,). Only
-``planted`` is not loaded but made, of another dataset's images.
+"""Where datasets come from. Of the project's own, one module each, found by name: every module
+holds ``load(external)``, which gives the raw arrays, ``images`` uint8 (n, h, w) in 0…255 and
+``labels`` uint8 (n,). Only ``planted`` is not loaded but made, of another dataset's images. A
+person's own data are read by `data.own`.
 """
 
 import hashlib
@@ -9,22 +10,31 @@ from pathlib import Path
 
 from glassnets import registry
 from glassnets.config.schema import Dataset, Params
-from glassnets.data import Arrays
+from glassnets.data import Arrays, own
 from glassnets.errors import GlassnetsError, ParameterError
 
 
-def load(name: str, params: Params, external: Callable[[str], Path]) -> Arrays:
+def load(name: str, params: Params, root: Path, external: Callable[[str], Path]) -> Arrays:
     """The raw arrays of a dataset, proven to be the ones that params.yaml pins.
 
-    external gives, by the name of a dataset, the folder where a person may have put its files.
+    name: of the dataset.
+    params: with its group.
+    root: the folder of the project, from which paths of a person's own data are relative.
+    external: gives, by the name of a dataset, the folder where a person may have put its files.
+
     Raises GlassnetsError when they cannot be had or differ from the pinned shape or sha256.
     """
-    dataset, module = params.dataset(name), registry.member(registry.SOURCES, name)
+    dataset = params.dataset(name)
+    if dataset.source is not None:
+        given = own.read(dataset.source, root / dataset.source.path)
+        _check(name, dataset, given)
+        return given
+    module = registry.member(registry.SOURCES, name)
     if (dataset.planting is not None) != hasattr(module, "plant"):
         expected = "null, got a group" if dataset.planting else "a group, got null"
         raise ParameterError(f"params.yaml: {name}.planting: expected {expected}")
     if dataset.planting is not None:
-        source = load(dataset.planting.source, params, external)
+        source = load(dataset.planting.source, params, root, external)
         planted: Arrays = module.plant(source["images"], dataset)
         return planted
     arrays: Arrays = module.load(external(name))
@@ -33,7 +43,7 @@ def load(name: str, params: Params, external: Callable[[str], Path]) -> Arrays:
 
 
 def _check(name: str, dataset: Dataset, arrays: Arrays) -> None:
-    shape = (dataset.shape.images, *dataset.image_shape)
+    shape = (dataset.shape.images, *dataset.input_shape)
     if arrays["images"].shape != shape:
         raise GlassnetsError(
             f"{name}: expected images of shape {list(shape)} (params.yaml: {name}.shape), "

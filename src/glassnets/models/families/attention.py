@@ -5,12 +5,13 @@ patches as tokens, normalisation before each half-block: Dosovitskiy et al. (202
 worth 16x16 words".
 """
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from glassnets.config import schema
-from glassnets.config.schema import Fraction, Positive, Shape
+from glassnets.config.schema import Fraction, InputShape, Kind, Positive, Shape
 from glassnets.models import families
 
 
@@ -23,12 +24,14 @@ class Network(schema.Network):
     mlp_width: Positive | None  # hidden units of a block's dense half; null leaves it out
     layer_normalization: bool
     head: Literal["average", "flatten"]  # what the logits see of the last tokens
+    # Of patches onto tokens: one for all, or one for each, as columns of a table need it.
+    projection: Literal["shared", "own"] = "shared"
     dropout: Fraction
 
     def problem(self, image_shape: Shape) -> str | None:
         height, width = image_shape
         for side in image_shape:
-            if side < self.patch_size or (side - self.patch_size) % self.stride:
+            if side > 1 and (side < self.patch_size or (side - self.patch_size) % self.stride):
                 return (
                     f"patch_size: expected patches that, {self.stride} pixels apart, tile images "
                     f"of {height}×{width}, got {self.patch_size}"
@@ -53,24 +56,40 @@ PRESETS = {
 }
 
 
-def build(network: Network, image_shape: Shape, classes: int) -> families.Built:
+def build(
+    network: Network,
+    shape: InputShape,
+    classes: int,
+    kind: Kind = "image",
+    masked: bool = False,
+) -> families.Built:
     import keras
     from keras import layers
 
     from glassnets.models.layers import LayerNormalization
 
-    side, width = network.patch_size, network.width
+    width, channels = network.width, math.prod(shape[2:])
+    # A table and a series have one row, and so have their patches.
+    size, strides = (
+        tuple(min(number, side) for side in shape[:2])
+        for number in (network.patch_size, network.stride)
+    )
     tokens = 1
-    for pixels in image_shape:
-        tokens *= (pixels - side) // network.stride + 1
+    for pixels, side, stride in zip(shape[:2], size, strides, strict=True):
+        tokens *= (pixels - side) // stride + 1
 
-    images = keras.Input(image_shape, name="images")  # (n, h, w)
-    x = layers.Rescaling(1 / 255, name="scale")(images)
-    x = layers.Reshape((*image_shape, 1), name="channel")(x)
-    x = keras.ops.image.extract_patches(x, size=side, strides=network.stride)
-    x = layers.Reshape((tokens, side * side), name="patches")(x)  # (n, t, patch²)
+    images = keras.Input(shape, name="images")  # (n, h, w[, c])
+    x = families.scaled(images, kind, masked)
+    if len(shape) == 2:
+        x = layers.Reshape((*shape, 1), name="channel")(x)
+    x = keras.ops.image.extract_patches(x, size=size, strides=strides)
+    x = layers.Reshape((tokens, math.prod(size) * channels), name="patches")(x)  # (n, t, patch)
+    mask = None
+    if masked:  # a patch is attended to if one of its steps is there
+        mask = keras.ops.max(x[..., channels - 1 :: channels], axis=2) > 0.5  # (n, t)
     # One projection for all patches, and a bias for each place: the learned position.
-    x = layers.EinsumDense("ntp,pd->ntd", (tokens, width), bias_axes="td", name="tokens")(x)
+    weights = "pd" if network.projection == "shared" else "tpd"
+    x = layers.EinsumDense(f"ntp,{weights}->ntd", (tokens, width), bias_axes="td", name="tokens")(x)
     activations = {"tokens": x}  # (n, t, d)
     for i in range(network.blocks):
         normed = (
@@ -78,7 +97,7 @@ def build(network: Network, image_shape: Shape, classes: int) -> families.Built:
         )
         attended, scores = layers.MultiHeadAttention(
             network.heads, width // network.heads, name=f"attention_{i}"
-        )(normed, normed, return_attention_scores=True)
+        )(normed, normed, return_attention_scores=True, key_mask=mask)
         activations[f"attention_{i}"] = scores  # softmax(QKᵀ/√d_k): (n, heads, t, t)
         if network.dropout:
             attended = layers.Dropout(network.dropout, name=f"dropout_{i}_0")(attended)
@@ -98,7 +117,7 @@ def build(network: Network, image_shape: Shape, classes: int) -> families.Built:
     if network.layer_normalization:
         x = LayerNormalization(name="normalization")(x)
     if network.head == "average":
-        x = layers.GlobalAveragePooling1D(name="average")(x)  # (n, d)
+        x = layers.GlobalAveragePooling1D(name="average")(x, mask=mask)  # (n, d)
     else:
         x = layers.Flatten(name="flatten")(x)  # (n, t·d)
     activations["penultimate"] = x

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from glassnets.config import schema
-from glassnets.config.schema import Fraction, Positive, Shape
+from glassnets.config.schema import Fraction, InputShape, Kind, Positive, Shape
 from glassnets.models import families
 
 
@@ -25,7 +25,7 @@ class Network(schema.Network):
     dropout: Fraction
 
     def problem(self, image_shape: Shape) -> str | None:
-        size = min(image_shape)
+        size = min((side for side in image_shape if side > 1), default=1)
         for stage in self.filters:
             if self.padding == "valid":
                 size -= len(stage) * (self.kernel_size - 1)
@@ -51,21 +51,31 @@ PRESETS = {
 }
 
 
-def build(network: Network, image_shape: Shape, classes: int) -> families.Built:
+def build(
+    network: Network,
+    shape: InputShape,
+    classes: int,
+    kind: Kind = "image",
+    masked: bool = False,
+) -> families.Built:
     import keras
     from keras import layers
 
     from glassnets.models.layers import BatchNormalization
 
     normalise = network.batch_normalization is not None
-    images = keras.Input(image_shape, name="images")  # (n, h, w)
-    x = layers.Rescaling(1 / 255, name="scale")(images)
-    x = layers.Reshape((*image_shape, 1), name="channel")(x)  # (n, h, w, 1)
+    images = keras.Input(shape, name="images")  # (n, h, w[, c])
+    x = families.scaled(images, kind, masked)
+    if len(shape) == 2:
+        x = layers.Reshape((*shape, 1), name="channel")(x)  # (n, h, w, c)
+    across = [side > 1 for side in shape[:2]]  # a series has one row, and so have its convolutions
 
     def pool(x: Any, i: int) -> Any:
-        if min(x.shape[1:3]) == 1:  # a single row or column is pooled no further
+        sides = [side for side, more in zip(x.shape[1:3], across, strict=True) if more]
+        if min(sides, default=1) == 1:  # a single row or column is pooled no further
             return x
-        return layers.MaxPooling2D(2, name=f"pooling_{i}")(x)  # (n, h/2, w/2, filters)
+        size = tuple(2 if more else 1 for more in across)
+        return layers.MaxPooling2D(size, name=f"pooling_{i}")(x)  # (n, h/2, w/2, filters)
 
     activations = {}
     last = len(network.filters) - 1
@@ -73,7 +83,7 @@ def build(network: Network, image_shape: Shape, classes: int) -> families.Built:
         for j, filters in enumerate(stage):
             x = layers.Conv2D(  # (n, h, w, filters)
                 filters,
-                network.kernel_size,
+                tuple(network.kernel_size if more else 1 for more in across),
                 padding=network.padding,
                 use_bias=not normalise,
                 name=f"convolution_{i}_{j}",

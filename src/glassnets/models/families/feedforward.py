@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from glassnets.config import schema
-from glassnets.config.schema import Fraction, Positive, Shape
+from glassnets.config.schema import Fraction, InputShape, Kind, Positive
 from glassnets.models import families
 
 
@@ -21,15 +21,21 @@ class Network(schema.Network):
 PRESETS = {"article": Network(units=(64,), batch_normalization=None, dropout=0.0)}
 
 
-def build(network: Network, image_shape: Shape, classes: int) -> families.Built:
+def build(
+    network: Network,
+    shape: InputShape,
+    classes: int,
+    kind: Kind = "image",
+    masked: bool = False,
+) -> families.Built:
     import keras
     from keras import layers
 
     from glassnets.models.layers import BatchNormalization
 
-    images = keras.Input(image_shape, name="images")  # (n, h, w)
-    x = layers.Rescaling(1 / 255, name="scale")(images)
-    x = layers.Flatten(name="flatten")(x)  # (n, h·w)
+    images = keras.Input(shape, name="images")  # (n, h, w[, c])
+    x = families.scaled(images, kind, masked)
+    x = layers.Flatten(name="flatten")(x)  # (n, h·w·c)
     activations = {}
     for i, units in enumerate(network.units):
         normalise = network.batch_normalization is not None

@@ -1,20 +1,26 @@
-"""LSTM: the image read as a sequence, by rows, pixels or patches.
+"""LSTM: the image read as a sequence, by rows, pixels or patches. Other recurrent cells can take
+the place of its own.
 
-Hochreiter & Schmidhuber (1997), "Long short-term memory"; both directions: Schuster & Paliwal
-(1997), "Bidirectional recurrent neural networks".
+lstm: Hochreiter & Schmidhuber (1997), "Long short-term memory". gru: Cho and others (2014),
+"Learning phrase representations using RNN encoder–decoder". simple, h_t = tanh(W x_t + U h_{t−1} +
+b): Elman (1990), "Finding structure in time". Both directions: Schuster & Paliwal (1997),
+"Bidirectional recurrent neural networks".
 """
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from glassnets.config import schema
-from glassnets.config.schema import Fraction, Positive, Shape
+from glassnets.config.schema import Fraction, InputShape, Kind, Positive, Shape
 from glassnets.models import families
 
 
 class Network(schema.Network):
-    sequence: Literal["rows", "pixels", "patches"]
+    cell: Literal["lstm", "gru", "simple"] = "lstm"
+    # Players: each pixel, column of a table or step of a series is a step.
+    sequence: Literal["rows", "pixels", "patches", "players"]
     patch_size: Positive | None = None  # side of a patch in pixels; null for rows and pixels
     units: Annotated[tuple[Positive, ...], Field(min_length=1)]  # of each layer and direction
     bidirectional: bool
@@ -30,6 +36,8 @@ class Network(schema.Network):
         height, width = image_shape
         if self.head == "rows" and self.sequence != "pixels":
             return f"head: expected last or flatten with sequence: {self.sequence}, got rows"
+        if self.cell != "lstm" and self.chrono_steps is not None:
+            return f"chrono_steps: expected null with cell: {self.cell}, got {self.chrono_steps}"
         if self.sequence != "patches":
             if self.patch_size is not None:
                 return (
@@ -69,37 +77,51 @@ PRESETS = {
 }
 
 
-def build(network: Network, image_shape: Shape, classes: int) -> families.Built:
+def build(
+    network: Network,
+    shape: InputShape,
+    classes: int,
+    kind: Kind = "image",
+    masked: bool = False,
+) -> families.Built:
     import keras
     from keras import layers
 
     from glassnets.models.layers import Orthogonal
 
-    height, width = image_shape
-    images = keras.Input(image_shape, name="images")  # (n, h, w)
-    x = layers.Rescaling(1 / 255, name="scale")(images)
+    (height, width), channels = shape[:2], math.prod(shape[2:])
+    images = keras.Input(shape, name="images")  # (n, h, w[, c])
+    x = families.scaled(images, kind, masked)
     if network.sequence == "patches":
         assert network.patch_size is not None  # `problem` refused it
         side = network.patch_size
-        x = layers.Reshape((height // side, side, width // side, side), name="cut")(x)
-        x = layers.Permute((1, 3, 2, 4), name="gather")(x)
-        x = layers.Reshape((height * width // side**2, side**2), name="tokens")(x)
-    elif network.sequence == "pixels":
-        x = layers.Reshape((height * width, 1), name="tokens")(x)
+        cut = (height // side, side, width // side, side, *shape[2:])
+        x = layers.Reshape(cut, name="cut")(x)
+        x = layers.Permute((1, 3, 2, 4, *range(5, len(cut) + 1)), name="gather")(x)
+        tokens = (height * width // side**2, side**2 * channels)
+        x = layers.Reshape(tokens, name="tokens")(x)
+    elif network.sequence != "rows":
+        x = layers.Reshape((height * width, channels), name="tokens")(x)
+    elif len(shape) == 3:
+        x = layers.Reshape((height, width * channels), name="tokens")(x)
+    mask = x[..., -1] > 0.5 if masked and network.sequence == "players" else None
+    cell = {"lstm": layers.LSTM, "gru": layers.GRU, "simple": layers.SimpleRNN}[network.cell]
     activations = {"tokens": x}  # (n, steps, pixels of a step)
     last = len(network.units) - 1
     for i, units in enumerate(network.units):
         sequences = i < last or network.head != "last"
-        layer = layers.LSTM(
+        layer = cell(
             units,
             kernel_initializer=network.kernel_initializer,
             recurrent_initializer=Orthogonal(),
             return_sequences=sequences,
-            name=f"lstm_{i}",
+            name=f"{network.cell}_{i}",
         )
         if network.bidirectional:
             layer = layers.Bidirectional(layer, name=f"bidirectional_{i}")
-        x = layer(x)  # (n, steps, units·directions); the last step alone: (n, units·directions)
+        x = layer(
+            x, mask=mask
+        )  # (n, steps, units·directions); the last step alone: (n, units·directions)
         if network.chrono_steps is not None:
             ways = [layer.forward_layer, layer.backward_layer] if network.bidirectional else [layer]
             for way in ways:

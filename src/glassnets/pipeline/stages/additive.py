@@ -36,6 +36,11 @@ def additive(params: Params, dataset: str) -> None:
     patches = grid_of_patches(data.image_shape, options.patch_size)
     runtime.start_tensorflow(params.runtime)
 
+    def build() -> Any:
+        return additive_networks.build(
+            data.input_shape, data.classes, options, data.kind, data.masked
+        )
+
     results = artefacts.results(dataset)
     outputs = results / "additive.csv", results / "additive.json"
     with artefacts.replacing(artefacts.root() / "models" / "additive" / dataset, *outputs) as paths:
@@ -43,16 +48,18 @@ def additive(params: Params, dataset: str) -> None:
         models.mkdir()
         for seed in tqdm(data.seeds, desc="training", unit="seed", disable=None):
             runtime.set_seed(seed)
-            model = additive_networks.build(data.image_shape, data.classes, options)
+            model = build()
             training.fit(
                 model, train, validation, options.training, seed, lambda _: None, lambda *_: None
             )
             artefacts.save_weights(model, models / artefacts.weights_name(seed))
 
         # One network for all seeds: what it compiles serves each.
-        model = additive_networks.build(data.image_shape, data.classes, options)
-        blur = settings.removal.blur
-        network = Explained(model, {}, train["images"], train["labels"], blur)
+        model = build()
+        blur, masked = settings.removal.blur, data.masked
+        network = Explained(
+            model, {}, train["images"], train["labels"], blur, kind=data.kind, masked=masked
+        )
         variants = requested_variants(settings, network)
         accuracies, scores = {}, []
         for seed in tqdm(data.seeds, desc="explaining", unit="seed", disable=None):

@@ -14,6 +14,7 @@ from glassnets.models import families
 from glassnets.pipeline import artefacts
 from glassnets.pipeline.explained import explained
 from glassnets.pipeline.stages.command import run_cell
+from glassnets.runtime import concurrently
 
 
 def attribute(params: Params, dataset: str, family: str) -> None:
@@ -35,11 +36,16 @@ def attribute(params: Params, dataset: str, family: str) -> None:
             artefacts.load_weights(network.model, artefacts.weights(dataset, family, seed))
             predicted = families.predict(network.model, images["images"]).argmax(axis=1)
             predictions.append(predicted)
-            for name, variant in variants.items():
+
+            def attributed(name: str, predicted: Any = predicted, seed: int = seed) -> Any:
                 bar.set_postfix(seed=seed, variant=name)
                 random_state = data.attribution.random_state
-                maps[name].append(variant(network, images["images"], predicted, seed=random_state))
+                made = variants[name](network, images["images"], predicted, seed=random_state)
                 bar.update()
+                return made
+
+            for name, made in zip(variants, concurrently(attributed, variants), strict=True):
+                maps[name].append(made)
     arrays = {
         "seeds": np.array(data.seeds),
         "predictions": np.stack(predictions),

@@ -38,9 +38,9 @@ def run_cell(work: Callable[[Params, str, str], None]) -> None:
 def _run(work: Callable[..., None], dataset: str, *family: str) -> None:
     """Works once it is sure that params.yaml has the requested groups."""
     with in_one_line("a smaller batch_size"):
-        config.check_known("datasets", [dataset], registry.names(registry.SOURCES))
-        config.check_known("families", family, registry.names(registry.FAMILIES))
         params = config.load(artefacts.params_file())
+        config.check_known("datasets", [dataset], params.datasets)
+        config.check_known("families", family, registry.names(registry.FAMILIES))
         group = params.dataset(dataset)
         for name in family:
             group.family(name)

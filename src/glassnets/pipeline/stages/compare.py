@@ -1,5 +1,6 @@
 """``compare@D``: the families of a dataset side by side."""
 
+import base64
 import io
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,16 +10,21 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from glassnets.attribution.specificity import between_families, drops_of
-from glassnets.config.schema import Dataset, Params, requested
+from glassnets.attribution.verdicts import best
+from glassnets.config.schema import Dataset, Datasheet, Params, requested
+from glassnets.data.inputs import Inputs
 from glassnets.evaluation import paired_tests
 from glassnets.pipeline import artefacts, manifests
 from glassnets.pipeline.stages.command import run_dataset
 from glassnets.report import (
     agreement,
     attributions,
+    baselines,
+    columns,
     comparison,
     drawing,
     figures,
+    leaderboards,
     model_card,
     page,
     verdicts,
@@ -43,7 +49,8 @@ _JOINED = {
 def compare(params: Params, dataset: str) -> None:
     """Compares the families of a dataset: tables, figures, pages, a model card for each."""
     data = params.dataset(dataset)
-    results = {family: _results(dataset, family) for family in data.families}
+    inputs = Inputs.of(data)
+    results = {family: _results(dataset, family, inputs) for family in data.families}
     table = comparison.table({family: each.metrics for family, each in results.items()})
     seeds, right = paired_tests.correctness({f: each.predictions for f, each in results.items()})
     tests = paired_tests.pairwise({family: right[family] for family in table["family"]}, seeds)
@@ -58,6 +65,11 @@ def compare(params: Params, dataset: str) -> None:
         tables = {f: artefacts.load_table(cell / "shortcut.csv") for f, cell in cells.items()}
         shortcuts = _joined(tables)
     trials = verdicts.Trials(agreed, between, additive, shortcuts)
+    beside = baselines.beside(
+        artefacts.load_table(artefacts.baselines(dataset)),
+        artefacts.load_table(artefacts.baseline_predictions(dataset)),
+        {family: results[family].predictions for family in table["family"]},
+    )
     split = artefacts.load_json(artefacts.results(dataset) / "split.json")
     setting = Setting(
         dataset=dataset,
@@ -69,16 +81,17 @@ def compare(params: Params, dataset: str) -> None:
         confidence_level=params.evaluation.confidence_level,
         max_correlation=data.verdict.max_correlation,
         max_class_correlation=data.verdict.max_class_correlation,
+        inputs=inputs,
     )
     run = _run(params, dataset)
 
     outputs: dict[str, Output] = {
         "comparison.csv": table,
-        "comparison.md": comparison.page(table, tests, setting, picture="comparison.png"),
+        "comparison.md": comparison.page(table, tests, beside, setting, "comparison.png"),
         "comparison.png": figures.comparison(setting, table, results),
         "mcnemar.csv": tests,
         "verdicts.md": verdicts.page(results, trials, setting, picture="attributions.png"),
-        "attributions.png": drawing.png(attributions.families(results, each=2)),
+        "attributions.png": drawing.png(attributions.families(results, 2, inputs)),
         "agreement.csv": agreed.table,
         "between_families.csv": between,
         "first.csv": verdicts.first(results),
@@ -88,19 +101,44 @@ def compare(params: Params, dataset: str) -> None:
             file: _joined({family: getattr(each, name) for family, each in results.items()})
             for name, file in _JOINED.items()
         },
-        "report.html": page.page(setting, results, table, tests, run, _yaml(params, data)),
     }
+    if inputs.class_names is not None:
+        named = _joined({family: each.classes for family, each in results.items()})
+        outputs[_JOINED["classes"]] = named.assign(name=inputs.class_list(named["class"]))
+    pictures: dict[str, dict[str, str]] | None = None
+    if data.kind == "table":
+        counts = columns.table(results, inputs, params.evaluation)
+        outputs["galleries/columns.csv"] = counts
+        pictures = {}
+        for family, each in results.items():
+            drawn = columns.picture(family, each, inputs, counts, setting.percent)
+            png = outputs[f"galleries/{family}-columns.png"] = drawing.png(drawn)
+            variant = best(each.leaderboard)
+            verdict = leaderboards.verdict(
+                each.leaderboard, variant, False, f"make run DATASET={dataset}"
+            )
+            uri = "data:image/png;base64," + base64.b64encode(png).decode()
+            name = leaderboards.titled(variant)
+            pictures[family] = {"uri": uri, "variant": name, "verdict": f"{name}: {verdict.text}"}
+    yaml = _yaml(params, data)
+    studied = dataset in params.studied_datasets
+    outputs["report.html"] = page.page(
+        setting, results, table, tests, beside, run, yaml, pictures, studied=studied
+    )
+    datasheet = data.datasheet or (Datasheet() if data.source else None)
     test = artefacts.load_arrays(artefacts.part(dataset, "test"))
     for family, each in results.items():
         failures = model_card.failures(each.predictions, test)
         cell = data.family(family)
-        card = model_card.card(family, cell, each, failures, setting, run, "failures.png")
+        card = model_card.card(
+            family, cell, each, failures, setting, run, "failures.png", datasheet
+        )
         gallery = attributions.gallery(
-            each.attributions, each.leaderboard, f"{family} on {dataset}", place=0
+            each.attributions, each.leaderboard, f"{family} on {dataset}", 0, inputs
         )
         outputs |= {
             f"families/{family}/model-card.md": card,
-            f"families/{family}/failures.png": model_card.failures_figure(failures),
+            f"families/{family}/failures.png": model_card.failures_figure(failures, inputs),
             f"galleries/{family}.png": drawing.png(gallery),
         }
     paths = [artefacts.results(dataset) / name for name in outputs]
@@ -108,6 +146,7 @@ def compare(params: Params, dataset: str) -> None:
         for path, content in zip(partials, outputs.values(), strict=True):
             _save(path, content)
     conclusions = comparison.conclusions(table, tests, setting)
+    conclusions += baselines.conclusions(table, beside, setting)
     print(*conclusions, *verdicts.conclusions(results), sep="\n")
 
 
@@ -143,14 +182,17 @@ def _metrics(results: Mapping[str, Results]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _results(dataset: str, family: str) -> Results:
+def _results(dataset: str, family: str, inputs: Inputs) -> Results:
     folder = artefacts.results(dataset, family)
-    tables = ("predictions", *_JOINED)
+    names = ("predictions", *_JOINED)
+    tables = {name: artefacts.load_table(folder / f"{name}.csv") for name in names}
+    reasons = tables["leaderboard"]["reasons"]
+    tables["leaderboard"]["reasons"] = reasons.map(inputs.words.of, na_action="ignore")
     return Results(
         metrics=artefacts.load_json(folder / "metrics.json"),
         attributions=artefacts.load_arrays(artefacts.attributions(dataset, family)),
         verdicts=artefacts.load_json(folder / "verdicts.json"),
-        **{name: artefacts.load_table(folder / f"{name}.csv") for name in tables},
+        **tables,
     )
 
 
@@ -161,8 +203,10 @@ def _run(params: Params, dataset: str) -> dict[str, str]:
     packages = artefacts.load_json(artefacts.manifest("compare", dataset))["packages"]
     source = params.dataset(planting.source) if planting else data
     made = f", on which patterns were planted: images of {planting.source}" if planting else ""
+    called = {"images": Inputs.of(data).words.many}
+    hashes = {called.get(key, key): sha256 for key, sha256 in source.sha256 or ()}
     return {
-        **{f"Raw {key}": f"sha256 {sha256}{made}" for key, sha256 in source.sha256 or ()},
+        **{f"Raw {name}": f"sha256 {sha256}{made}" for name, sha256 in hashes.items()},
         "Versions": ", ".join(f"{name} {version}" for name, version in packages.items()),
         "Threads": f"{runtime.intra_op_threads} in an operation, {runtime.inter_op_threads} beside "
         "each other; deterministic kernels",

@@ -29,7 +29,8 @@ def evaluate(params: Params, dataset: str, family: str) -> None:
         predicted = families.predict(model, train["images"]).argmax(axis=1)
         train_accuracy.append(float((predicted == train["labels"]).mean()))
     probabilities = np.stack(each)  # (seeds, n, classes)
-    summaries = metrics.summaries(labels, probabilities, train_accuracy, settings)
+    computed = metrics.METRICS | (metrics.BALANCED if data.own else {})
+    summaries = metrics.summaries(labels, probabilities, train_accuracy, settings, computed)
     parameters = [float(model.count_params())] * len(data.seeds)
     summaries["parameters"] = bootstrap.summary(
         parameters, np.array(parameters), settings.confidence_level

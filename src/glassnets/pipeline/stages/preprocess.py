@@ -8,11 +8,15 @@ from glassnets.pipeline.stages.command import run_dataset
 
 def preprocess(params: Params, dataset: str) -> None:
     """Splits a dataset into its parts and counts what is in them."""
-    parts = splits.split(artefacts.load_arrays(artefacts.raw(dataset)), params.dataset(dataset))
+    data = params.dataset(dataset)
+    parts = splits.split(artefacts.load_arrays(artefacts.raw(dataset)), data)
+    if data.kind == "table":
+        parts = splits.filled(parts, data.column_names)
     balance = splits.class_balance(parts)
     summary = {
         "images": {name: len(part["labels"]) for name, part in parts.items()},
         "duplicates_of_earlier_parts": splits.duplicates(parts),
+        **splits.kind(parts, data),
     }
     folder, results = artefacts.processed(dataset), artefacts.results(dataset)
     targets = (folder, results / "class_balance.csv", results / "split.json")

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import pandas as pd
-
-from glassnets.attribution import factors, specificity, verdicts
+from glassnets.attribution import outcome, specificity, verdicts
 from glassnets.attribution.scores import INTERVENTIONS
 from glassnets.config.schema import Params, requested
 from glassnets.pipeline import artefacts
@@ -38,27 +36,8 @@ def verdict(params: Params, dataset: str, family: str) -> None:
                 for removal, values in own.items()
             }
     made = verdicts.judgement(scores, controls, data.verdict, evaluation)
-    first = verdicts.first_by_removal(scores, made.board, evaluation)
-    shares, effects = factors.spread(scores, controls, data.attribution.references, evaluation)
-    verdict = made.board.loc[~made.board["control"], "verdict"]
-    summary |= {
-        "methods": len(verdict),
-        **{value: int((verdict == value).sum()) for value in verdicts.VALUES},
-        "first_by_removal": first,
-        "believe_first": verdicts.believe_first(first),
-        "detectable": verdicts.detectable(made.comparisons, evaluation),
-        "kendall_tau": verdicts.stability(scores, controls),
-    }
-    tables: dict[str, pd.DataFrame] = {
-        "leaderboard": made.board,
-        "tests": made.tests,
-        "comparisons": made.comparisons,
-        "choices": made.choices,
-        "by_removal": factors.by_removal(scores, controls, evaluation),
-        "shares": shares,
-        "effects": effects,
-        "curves": verdicts.curves(scores),
-    }
+    summary |= outcome.summary(scores, controls, made, evaluation)
+    tables = outcome.tables(scores, controls, made, data.attribution.references, evaluation)
     results = artefacts.results(dataset, family)
     names = ("verdicts.json", "score_summaries.json", *(f"{name}.csv" for name in tables))
     with artefacts.replacing(*(results / name for name in names)) as paths:

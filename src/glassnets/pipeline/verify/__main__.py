@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from tabulate import tabulate
 
-from glassnets import config, registry
+from glassnets import config
 from glassnets.errors import GlassnetsError, in_one_line
 from glassnets.pipeline import artefacts
 from glassnets.pipeline.verify import Outcome, readme
@@ -35,7 +35,7 @@ def verify(checks: list[str], datasets: list[str] | None, record: bool) -> bool:
     checks: of `CHECKS`. datasets: whose runs are looked at, and what is rebuilt; None: the runs of
     all, and what is EMBEDDED.
     """
-    every = registry.names(registry.SOURCES)
+    every = config.load(artefacts.params_file()).datasets
     arguments = {"runs": (datasets or every,), "rebuild": (datasets or EMBEDDED,)}
     rows, faults = [], []
     for name in checks:
@@ -88,13 +88,18 @@ def command(
         bool, typer.Option("--record", help="Write results/reproduction.md.")
     ] = False,
     write_readme: Annotated[
-        bool, typer.Option("--write-readme", help="Make the README's tables say what results/ say.")
+        bool,
+        typer.Option(
+            "--write-readme", help="Make tables of README and docs/ say what results/ say."
+        ),
     ] = False,
 ) -> None:
     """Says whether what is checked out is fresh, complete and reproducible."""
     with in_one_line("other programs closed"):
         config.check_known("--only", only or [], CHECKS)
-        config.check_known("--dataset", dataset or [], registry.names(registry.SOURCES))
+        config.check_known(
+            "--dataset", dataset or [], config.load(artefacts.params_file()).datasets
+        )
         if write_readme:
             readme.write()
         passed = verify(only or [*CHECKS], dataset, record)

@@ -1,6 +1,6 @@
-"""The README's tables and results/."""
+"""The tables of README and docs/, and results/."""
 
-from itertools import zip_longest
+from itertools import takewhile, zip_longest
 
 import pandas as pd
 from scipy.stats import gmean
@@ -12,40 +12,56 @@ from glassnets.pipeline import artefacts
 from glassnets.pipeline.verify import Outcome
 from glassnets.report.formats import ends, interval_of, mean_and_sd
 
-_FAMILIES = ("feedforward", "lstm", "cnn", "attention")
+_FAMILIES = ("feedforward", "lstm", "cnn", "attention")  # of the article, and of every dataset
 
 
 def readme() -> Outcome:
-    """Do the README's tables say what results/ say?"""
+    """Do the tables of README and docs/ say what results/ say?"""
     tables = expected()
-    faults = [
-        f"README.md, line {number}: expected {row}"
-        for number, (line, row) in enumerate(zip_longest(_lines(), _mended(tables)), start=1)
-        if line != row
-    ]
+    faults = []
+    for heading, rows in tables.items():
+        page, place, present = _found(heading)
+        faults += [
+            f"{page}, line {number}: expected {row or 'no further row'}"
+            for number, (line, row) in enumerate(zip_longest(present, rows), start=place + 1)
+            if line != row
+        ]
     return Outcome(tuple(faults), f"{sum(map(len, tables.values()))} rows of {len(tables)} tables")
 
 
 def write() -> None:
-    """Puts the rows that results/ give in the place of those that the README has."""
-    lines = _mended(expected())
-    with artefacts.replacing(artefacts.root() / "README.md") as (partial,):
-        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    """Puts the rows that results/ give in the place of those that the pages have."""
+    for heading, rows in expected().items():
+        page, place, present = _found(heading)
+        lines = _lines(page)
+        lines[place : place + len(present)] = rows
+        with artefacts.replacing(artefacts.root() / page) as (partial,):
+            partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _lines() -> list[str]:
-    return (artefacts.root() / "README.md").read_text(encoding="utf-8").splitlines()
+def _found(heading: str) -> tuple[str, int, list[str]]:
+    """The page that has the table that begins so, how many lines are above its rows, its rows."""
+    root = artefacts.root()
+    pages = ["README.md", *(str(p.relative_to(root)) for p in sorted(root.glob("docs/**/*.md")))]
+    found = []
+    for page in pages:
+        lines = _lines(page)
+        places = [i + 2 for i, line in enumerate(lines) if line.startswith(heading)]
+        found += [(page, i, [*takewhile(_is_row, lines[i:])]) for i in places]
+    if len(found) != 1:
+        raise GlassnetsError(
+            f"README.md, docs/: expected a table that begins {heading!r}, "
+            f"got {len(found) or 'none'}"
+        )
+    return found[0]
 
 
-def _mended(tables: dict[str, list[str]]) -> list[str]:
-    """The README's lines, the rows of these tables in their places."""
-    lines = _lines()
-    for heading, rows in tables.items():
-        place = next((i + 2 for i, line in enumerate(lines) if line.startswith(heading)), None)
-        if place is None:
-            raise GlassnetsError(f"README.md: expected a table that begins {heading!r}, got none")
-        lines[place : place + len(rows)] = rows
-    return lines
+def _is_row(line: str) -> bool:
+    return line.startswith("|")
+
+
+def _lines(page: str) -> list[str]:
+    return (artefacts.root() / page).read_text(encoding="utf-8").splitlines()
 
 
 def expected() -> dict[str, list[str]]:
@@ -53,7 +69,7 @@ def expected() -> dict[str, list[str]]:
     tables: dict[str, list[tuple[str, ...]]] = {
         "| family | MNIST, accuracy": _accuracies(),
         "| family | official split": [_against_the_article(family) for family in _FAMILIES],
-        "| family | holds / undecided / fails": [_beliefs(family) for family in _FAMILIES],
+        "| family | holds / undecided / fails": [_beliefs(f) for f in (*_FAMILIES, "spiking")],
         "| family | MNIST: method / reference": [_spread(family) for family in _FAMILIES],
     }
     return {heading: [f"| {' | '.join(row)} |" for row in rows] for heading, rows in tables.items()}

@@ -11,8 +11,9 @@ from pathlib import Path
 import networkx
 from dvc.repo import Repo
 
+from glassnets import config
 from glassnets.errors import GlassnetsError
-from glassnets.pipeline import artefacts
+from glassnets.pipeline import artefacts, manifests
 from glassnets.pipeline.verify import Outcome
 from glassnets.pipeline.verify.processor import gives_the_same_bytes, processor
 
@@ -58,6 +59,7 @@ def _rebuild(dataset: str) -> tuple[dict[str, dict[str, str]], list[str]]:
     What the stages print goes to standard error, as it takes minutes.
     """
     root = artefacts.root()
+    goals = manifests.goals(config.load(artefacts.params_file()), dataset)
     with tempfile.TemporaryDirectory(prefix="glassnets-") as name:
         folder = Path(name)
         copy_project(root, folder)
@@ -69,7 +71,7 @@ def _rebuild(dataset: str) -> tuple[dict[str, dict[str, str]], list[str]]:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
         environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
         with subprocess.Popen(
-            [sys.executable, "-m", "dvc", "repro", "--force", f"compare@{dataset}"],
+            [sys.executable, "-m", "dvc", "repro", "--force", *goals],
             cwd=folder,
             env=environment,
             stdout=subprocess.PIPE,

@@ -1,0 +1,81 @@
+"""What MkDocs does for the site beside its own: the README is its first page, the reference is
+generated, and the pages and pictures elsewhere in the repository that a page links to are in it.
+"""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from posixpath import dirname, normpath, relpath
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).resolve().parents[1]
+FENCED = re.compile(r"(^ *```.*?^ *```)", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    generator = ["python", ROOT / "docs" / "reference.py"]  # of the project's own environment
+    quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    ran = subprocess.run(generator, cwd=ROOT, env=quiet, stdout=subprocess.PIPE, check=True)
+    for uri, content in json.loads(ran.stdout).items():
+        files.append(File.generated(config, uri, content=content))
+    readme = File.generated(config, "index.md", abs_src_path=str(ROOT / "README.md"))
+    files.append(readme)
+    waiting = [_in_repository(page.src_uri) for page in files.documentation_pages()]
+    while waiting:
+        page = waiting.pop()
+        if not page.endswith(".md"):
+            continue
+        path = ROOT / page
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""  # generated: no links
+        for target in _targets(text, page):
+            uri = _in_site(target)
+            if target.endswith((".md", ".png")) and uri not in files.src_uris:
+                files.append(File.generated(config, uri, abs_src_path=str(ROOT / target)))
+                waiting.append(target)
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Links lead to where the pages are in the site; those to other files become their text."""
+    own = page.file.src_uri
+
+    def link(match: re.Match[str]) -> str:
+        picture, text, address = match.groups()
+        if ":" in address or address.startswith("#"):
+            return match[0]
+        path, hash_, anchor = address.partition("#")
+        uri = _in_site(_target(path, _in_repository(own)))
+        if uri not in files.src_uris:
+            return text
+        return f"{picture}[{text}]({relpath(uri, dirname(own) or '.')}{hash_}{anchor})"
+
+    parts = FENCED.split(markdown)
+    return "".join(part if i % 2 else LINK.sub(link, part) for i, part in enumerate(parts))
+
+
+def _targets(text: str, page: str) -> list[str]:
+    """The path in the repository of each file of it that a page links to."""
+    prose = "".join(FENCED.split(text)[::2])
+    addresses = [match[3].partition("#")[0] for match in LINK.finditer(prose)]
+    return [_target(address, page) for address in addresses if address and ":" not in address]
+
+
+def _target(address: str, page: str) -> str:
+    return normpath(f"{dirname(page) or '.'}/{address}")
+
+
+def _in_site(path: str) -> str:
+    return "index.md" if path == "README.md" else path.removeprefix("docs/")
+
+
+def _in_repository(uri: str) -> str:
+    if uri == "index.md":
+        return "README.md"
+    outside = (ROOT / uri).is_file() and not (ROOT / "docs" / uri).is_file()
+    return uri if outside else f"docs/{uri}"
