@@ -21,7 +21,7 @@ def test_no_more_is_explained_or_memorised_than_there_is():
     assert group["memorise"] == {"images": 113}
     group = sizes.of_parts("image", 10_000, 2000)
     assert group["sample"] == {"images": 40}
-    assert group["memorise"] == {"images": 200}
+    assert group["memorise"] == {"images": 100}
     group = sizes.of_parts("series", 10_000, 2000)
     assert (group["sample"], group["memorise"]) == ({"images": 40}, {"images": 100})
 

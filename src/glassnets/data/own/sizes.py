@@ -9,7 +9,7 @@ from glassnets.config.schema import Kind, Shape
 # Rows that are explained, and memorised, so that a whole run takes some ten minutes: a picture has
 # many patches, and an LSTM goes through a series step by step.
 _MAX_EXPLAINED: Mapping[Kind, int] = {"image": 40, "table": 100, "series": 40}
-_MAX_MEMORISED: Mapping[Kind, int] = {"image": 200, "table": 200, "series": 100}
+_MAX_MEMORISED: Mapping[Kind, int] = {"image": 100, "table": 200, "series": 100}
 _MAX_TOKENS = 256  # of a network with attention: its time grows with their square
 _MAX_PATCHES = 100  # of a picture: what KernelSHAP takes as players
 # Of params.yaml's defaults for a kind. Three coalitions a patch tell patches apart.
