@@ -179,6 +179,7 @@ def browse(chromium):
 
     def build(url, width=1280, **options):
         context = chromium.new_context(viewport={"width": width, "height": 900}, **options)
+        context.set_default_timeout(300_000)  # a first prediction compiles, on a busy machine too
         contexts.append(context)
         page = context.new_page()
         page.on("request", lambda request: requests.append(request.url))

@@ -146,3 +146,23 @@ def test_those_that_are_there_are_known_by_their_pages(written):
 def test_without_the_files_it_says_what_builds_them(store, params, name, file):
     with pytest.raises(GlassnetsError, match=rf"{file}, got: it is not there"):
         tracked.log(params, "digits", name)
+
+
+def faults():
+    with tracked.store.experiment("digits") as experiment:
+        return tracked.faults(experiment, "digits")
+
+
+def test_what_is_wrong_with_their_runs_is_named(written, params):
+    expected = "expected 1 run of these files, got 0"
+    assert faults() == [f"{name!r} of digits: {expected}" for name in NAMES.values()]
+    tracked.log(params, "digits", *NAMES)
+    assert faults() == []
+    run = written.run(NAMES["learning"])
+    written.client.log_metric(run.info.run_id, "learning/noise_slope_start", -2)
+    (artefacts.results("digits") / "similarity.md").write_text("# other\n", encoding="utf-8")
+    assert faults() == [
+        "'how networks learn' of digits: expected it FINISHED with the metrics of these files, "
+        "got others",
+        "'do families see alike' of digits: expected 1 run of these files, got 0",
+    ]

@@ -1,6 +1,7 @@
 """A temporary clone of the project with a tiny cut of digits, in which whole pipelines run."""
 
 import hashlib
+import json
 import os
 import re
 import signal
@@ -63,7 +64,11 @@ class Clone:
         process.communicate()
         # DVC writes this file in place, and says that it is corrupted where it was just doing so.
         rwlock = self.folder / ".dvc" / "tmp" / "rwlock"
-        if rwlock.is_file() and rwlock.stat().st_size == 0:
+        try:
+            json.loads(rwlock.read_text())
+        except FileNotFoundError:
+            pass
+        except ValueError:  # cut short
             rwlock.unlink()
 
     def stages_run(self, output: str) -> list[str]:
@@ -128,6 +133,9 @@ def _tiny(content, *, images=300, sample=6, seeds=(0, 1), epochs=3) -> None:
     dynamics["overfitting"].update(images=100, units=8, shuffled={"images": 20, "epochs": 3})
     dynamics["overfitting"]["augmented"]["epochs"] = 2
     dynamics["overfitting"]["regression"]["images"] = 20
+    rules = defaults["learning_rules"]
+    rules.update(images=40, units=[8], factors=[1.0], methods=["occlusion"], explained=2)
+    rules["training"].update(epochs=1, warmup_epochs=0)
     content["mnist"].pop("dynamics")
     defaults["attribution"]["methods"].update(
         gradient_x_input={"draws": 2},

@@ -194,7 +194,7 @@ def started(clone, target):
         for _ in range(240):
             time.sleep(0.5)
             try:
-                requests.get(f"http://127.0.0.1:{port}/", timeout=60)
+                requests.get(f"http://127.0.0.1:{port}/", timeout=300)
                 break
             except requests.ConnectionError:
                 assert server.poll() is None, server.stdout.read()
@@ -206,12 +206,12 @@ def started(clone, target):
 
 def test_make_ui_opens_mlflow_on_this_machine_alone(clone):
     with started(clone, "ui") as url:
-        assert "MLflow" in requests.get(url, timeout=60).text
+        assert "MLflow" in requests.get(url, timeout=300).text
 
 
 def test_make_demo_opens_the_drawing_board(clone):
     with started(clone, "demo") as url:
-        assert "Draw a digit" in requests.get(url, timeout=60).text
+        assert "Draw a digit" in requests.get(url, timeout=300).text
 
 
 def test_a_champion_is_served_and_asked(clone, capsys):

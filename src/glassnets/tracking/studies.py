@@ -16,6 +16,7 @@ from glassnets.report import learning_rules, similarity
 from glassnets.representations.comparisons import TRAINED, UNTRAINED
 from glassnets.tracking import runs, store
 from glassnets.tracking.runs import Run
+from glassnets.tracking.store import Experiment
 
 
 class Study(NamedTuple):
@@ -35,6 +36,15 @@ class Study(NamedTuple):
         folder = artefacts.results(dataset)
         found = [path for pattern in self.files for path in sorted(folder.glob(pattern))]
         return [*(path for path in found if path.is_file()), folder / f"{self.name}.md"]
+
+    def tags(self, dataset: str) -> dict[str, str]:
+        """What tells the run of these files from others."""
+        each = (hashlib.sha256(path.read_bytes()).digest() for path in self.paths(dataset))
+        return {
+            "glassnets.dataset": dataset,
+            "glassnets.stage": self.stage,
+            f"glassnets.{self.name}": hashlib.sha256(b"".join(each)).hexdigest(),
+        }
 
 
 def _learning(results: Path) -> dict[str, float]:
@@ -114,16 +124,27 @@ def here(dataset: str) -> list[str]:
     return [study.name for study in STUDIES if (folder / f"{study.name}.md").is_file()]
 
 
+def faults(experiment: Experiment, dataset: str) -> list[str]:
+    """What is wrong with the runs of the studies that are `here`, a line each."""
+    found = []
+    for study in (s for s in STUDIES if s.name in here(dataset)):
+        own = experiment.runs(study.tags(dataset))
+        expected = study.metrics(artefacts.results(dataset))
+        name = f"{study.run!r} of {dataset}"
+        if len(own) != 1:
+            found.append(f"{name}: expected 1 run of these files, got {len(own)}")
+        found += [
+            f"{name}: expected it FINISHED with the metrics of these files, got others"
+            for run in own
+            if run.info.status != "FINISHED" or run.data.metrics != expected
+        ]
+    return found
+
+
 def _log(params: Params, dataset: str, study: Study) -> bool:
     folder = artefacts.results(dataset)
     metrics = study.metrics(folder)
-    paths = study.paths(dataset)
-    each = (hashlib.sha256(path.read_bytes()).digest() for path in paths)
-    tags = {
-        "glassnets.dataset": dataset,
-        "glassnets.stage": study.stage,
-        f"glassnets.{study.name}": hashlib.sha256(b"".join(each)).hexdigest(),
-    }
+    tags = study.tags(dataset)
     # Alone, or two processes would make the same run.
     with store.alone(folder), store.experiment(dataset) as experiment:
         found = experiment.runs(tags)
@@ -141,7 +162,7 @@ def _log(params: Params, dataset: str, study: Study) -> bool:
         experiment.client.log_batch(run.id, params=logged)
         run.log_dataset(dataset, "train", "training")
         run.log_metrics(metrics)
-        for path in paths:  # where they lie, so that the page finds its pictures
+        for path in study.paths(dataset):  # where they lie, so that the page finds its pictures
             within = path.parent.relative_to(folder).as_posix()
             experiment.client.log_artifact(run.id, str(path), within if within != "." else None)
         experiment.client.set_terminated(run.id)

@@ -29,7 +29,7 @@ def look(url, stroke):
 
     def look(family, content=stroke, **query):
         query = {"family": family, "drawn": True, **query}
-        return requests.post(f"{url}/inside", data=content, params=query, timeout=60)
+        return requests.post(f"{url}/inside", data=content, params=query, timeout=300)
 
     return look
 

@@ -56,7 +56,7 @@ def served(project):
             for _ in range(1200):
                 assert process.poll() is None, (project / "serve.log").read_text()
                 try:
-                    requests.get(f"{url}/ping", timeout=5)
+                    requests.get(f"{url}/ping", timeout=300)
                     break
                 except requests.ConnectionError:
                     time.sleep(0.1)
@@ -75,7 +75,7 @@ def post(served):
             f"{served}/invocations",
             data=body,
             headers={"Content-Type": "application/json"},
-            timeout=60,
+            timeout=300,
         )
 
     return post

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from glassnets import config
 from glassnets.pipeline import artefacts
 from glassnets.pipeline.verify import Outcome
-from glassnets.tracking import from_files, store
+from glassnets.tracking import from_files, store, studies
 from glassnets.tracking import runs as runs_
 
 
@@ -13,7 +13,8 @@ def runs(datasets: Sequence[str]) -> Outcome:
     """Does MLflow hold just the runs of these inputs?
 
     One, whole, of each (dataset, family, seed) whose networks are here. Runs of other inputs (an
-    older recipe, another branch) may stand beside theirs.
+    older recipe, another branch) may stand beside theirs. Of a dataset that is studied, those of
+    its studies are looked at where a cell's networks are here.
     """
     params = config.load(artefacts.params_file())
     faults, seen, elsewhere = [], 0, []
@@ -32,5 +33,10 @@ def runs(datasets: Sequence[str]) -> Outcome:
                     if wrong := list(from_files.faults(experiment, params, key, run)):
                         more = f" and {len(wrong) - 1} more" if wrong[1:] else ""
                         faults.append(f"{name}: {wrong[0]}{more}")
+    for dataset in params.studied_datasets:
+        if dataset in datasets and artefacts.models(dataset, "").is_dir():
+            with store.experiment(dataset) as experiment:
+                faults += studies.faults(experiment, dataset)
+                seen += len(studies.here(dataset))
     rest = f"; networks not here, so not looked at: {', '.join(elsewhere)}" if elsewhere else ""
     return Outcome(tuple(faults), f"{seen} runs{rest}")
