@@ -7,7 +7,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test test-exhaustive test-oracles lint audit docs track verify ui demo serve lock clean
+.PHONY: help env run release fetch-networks test test-exhaustive test-oracles lint audit docs track verify ui demo serve lock clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -41,6 +41,13 @@ run: .git env  ## Run the pipeline: make run, or make run DATASET=mnist
 	@echo "The models listed above, served over HTTP: make serve DATASET=$(DATASET) FAMILY=cnn"
 	@$(if $(filter planted,$(DATASET)),,echo "Draw digits for these networks: make demo DATASET=$(DATASET)")
 	@echo "The whole report, image by image, in a browser: results/$(DATASET)/report.html"
+
+release: env  ## Pack the trained networks into networks.tar.xz: make release, or make release DATASET=digits
+	glassnets release $(if $(filter command,$(firstword $(origin DATASET))),$(DATASET))
+
+fetch-networks: .git env  ## Take networks from such a file, without training: make fetch-networks FROM=<path or URL>
+	@test -n "$(FROM)" || { echo "error: expected FROM=<path or URL>, an archive of make release, got none" >&2; exit 2; }
+	glassnets fetch-networks "$(FROM)"
 
 test: env lint  ## Lint, check types, run all tests that take seconds
 	pytest -m "not exhaustive" --numprocesses 2 --dist loadfile --no-loadscope-reorder

@@ -16,6 +16,8 @@ COMMANDS = {
     "board": ("glassnets.apps.board.__main__", "Draw, fill in or upload an input: predictions."),
     "track": ("glassnets.tracking.__main__", "Log to MLflow the runs that it lacks."),
     "register": ("glassnets.tracking.register", "Put each family's best network into MLflow."),
+    "release": ("glassnets.apps.release", "Pack trained networks into one file."),
+    "fetch-networks": ("glassnets.apps.fetch_networks", "Take trained networks from such a file."),
     "verify": ("glassnets.pipeline.verify.__main__", "Check that all is fresh and reproducible."),
 }
 
