@@ -4,6 +4,9 @@ DATASET ?= digits
 FAMILY ?= cnn
 PORT ?= 5000
 PYTHON ?= python3
+UV ?= uv
+# GNU make 3.81, which macOS has, finds commands of the environment only through another shell than sh.
+SHELL := /usr/bin/env bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
@@ -14,15 +17,20 @@ help:  ## List the targets
 
 env: .venv/.complete  ## Build the environment in .venv, every package pinned by hash
 
-# The environment of an interrupted or outdated build is built anew. It comes with Vega for
+# The environment of an interrupted or outdated build is built anew. uv, where it is on the path,
+# installs the same files faster (`make env UV=` does without). The environment comes with Vega for
 # `dvc plots`, which then needs no network.
 .venv/.complete: requirements.txt requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "error: expected Python 3.11 to 3.13, got $$($(PYTHON) --version); name another: make PYTHON=python3.12" >&2; exit 2; }
 	@echo "Building the environment in .venv (once, one to three minutes)"
 	$(PYTHON) -m venv --clear .venv
-	pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-dev.txt
-	pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@install="pip install --disable-pip-version-check"; \
+	  if test -n "$(UV)" && command -v "$(UV)" > /dev/null; \
+	  then install="$(UV) pip install --python .venv/bin/python"; fi; \
+	  set -ex; \
+	  $$install --quiet --require-hashes -r requirements.txt -r requirements-dev.txt; \
+	  $$install --quiet --no-deps --no-build-isolation --editable .
 	python -m glassnets.report.vega > .dvc/plots/vega.js
 	@touch $@
 

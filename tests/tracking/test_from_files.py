@@ -17,7 +17,7 @@ from glassnets.errors import GlassnetsError
 from glassnets.models import families
 from glassnets.pipeline import artefacts, networks, studies
 from glassnets.report import comparison
-from glassnets.tracking import from_files, runs
+from glassnets.tracking import TENSORFLOW, from_files, runs
 from glassnets.tracking.store import experiment
 
 SEEDS = ("cnn-seed-0", "cnn-seed-1")
@@ -210,7 +210,7 @@ np.save("logits.npy", [np.asarray(m.predict(images, verbose=0)) for m in (flavou
     files = [path.relative_to(folder) for path in sorted(Path(folder).rglob("*"))]
     assert not [path for path in files if "pickle" in path.name or path.suffix == ".pkl"]
     requirements = (Path(folder) / "requirements.txt").read_text()
-    assert "tensorflow-cpu==" in requirements
+    assert f"{TENSORFLOW}==" in requirements
     assert "glassnets" not in requirements
 
 

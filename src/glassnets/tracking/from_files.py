@@ -24,7 +24,7 @@ from glassnets.evaluation import metrics
 from glassnets.pipeline import artefacts, networks, studies
 from glassnets.report import attributions, figures, leaderboards
 from glassnets.representations.answers import SIGNIFICANT
-from glassnets.tracking import runs, store
+from glassnets.tracking import TENSORFLOW, runs, store
 from glassnets.tracking.runs import Run, RunKey
 from glassnets.tracking.store import Experiment
 
@@ -150,7 +150,7 @@ class Training(Part):
         images = artefacts.load_arrays(artefacts.part(key.dataset, "train"))["images"][:1]
         logits = np.zeros((1, self.data.classes), np.float32)
         # Named, for MLflow would look for them by running the model in a new process.
-        packages = ("tensorflow-cpu", "keras", "numpy")
+        packages = (TENSORFLOW, "keras", "numpy")
         # MLflow would pickle all custom layers that Keras knows of, though the model has none.
         custom = patch.dict(keras.saving.get_custom_objects(), clear=True)
         with tempfile.TemporaryDirectory() as folder, custom:

@@ -26,7 +26,7 @@ from glassnets.data import Arrays
 from glassnets.data.inputs import Inputs
 from glassnets.errors import GlassnetsError, in_one_line
 from glassnets.pipeline import artefacts, trained
-from glassnets.tracking import PARAMETERS, runs, store
+from glassnets.tracking import PARAMETERS, TENSORFLOW, runs, store
 from glassnets.tracking.runs import RunKey
 from glassnets.tracking.store import Experiment
 
@@ -35,7 +35,7 @@ CONTENT = "glassnets.content"  # tag: sha256 of all that the version holds
 MAX_DESCRIPTION = 5000  # characters: all that MLflow's database has room for
 METRICS = ("accuracy", "log_loss", "expected_calibration_error")  # tags
 PACKAGES = (
-    "tensorflow-cpu",
+    TENSORFLOW,
     "keras",
     "numpy",
     "pandas",

@@ -8,6 +8,7 @@ import os
 import platform
 import resource
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -172,10 +173,16 @@ def training_run(params: Params, dataset: str, family: str, seed: int) -> Iterat
             resources = {
                 "resources/wall_seconds": time.perf_counter() - wall,
                 "resources/cpu_seconds": time.process_time() - cpu,
-                "resources/peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                "resources/peak_mib": _peak() / 2**20,
             }
             run.log_metrics(resources)
             experiment.client.set_terminated(run.id, status)
+
+
+def _peak() -> int:
+    """Bytes of memory that the process has held at most."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB
 
 
 def begin(experiment: Experiment, key: RunKey, params: Params) -> Run:

@@ -20,6 +20,7 @@ from glassnets.pipeline.verify.freshness import freshness, manifests
 from glassnets.pipeline.verify.processor import processor
 from glassnets.pipeline.verify.rebuild import rebuild
 from glassnets.pipeline.verify.runs import runs
+from glassnets.tracking import TENSORFLOW
 
 EMBEDDED = ["digits", "planted"]  # what needs no network
 # By name, the quick ones first. Each docstring begins with the question that the check asks.
@@ -57,7 +58,7 @@ def verify(checks: list[str], datasets: list[str] | None, record: bool) -> bool:
 
 
 def _write_record(table: str, faults: list[str]) -> None:
-    packages = ("tensorflow-cpu", "keras", "numpy", "scikit-learn", "dvc", "mlflow")
+    packages = (TENSORFLOW, "keras", "numpy", "scikit-learn", "dvc", "mlflow")
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     text = f"""# What was verified
 

@@ -3,9 +3,11 @@
 import platform
 from pathlib import Path
 
+_CPUINFO = Path("/proc/cpuinfo")
+
 
 def processor() -> str:
-    """The processor's model, as Linux names it."""
+    """The processor's model, as Linux names it, else as Python does."""
     return _information("model name") or platform.processor()
 
 
@@ -15,7 +17,10 @@ def gives_the_same_bytes() -> bool:
 
 
 def _information(name: str) -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+    """What Linux says of the processor under this name, "" elsewhere."""
+    if not _CPUINFO.is_file():
+        return ""
+    for line in _CPUINFO.read_text(encoding="utf-8").splitlines():
         if line.startswith(name):
             return line.split(":", 1)[1].strip()
     return ""
