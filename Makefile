@@ -10,7 +10,7 @@ SHELL := /usr/bin/env bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env run release fetch-networks test test-exhaustive test-oracles lint audit docs track verify ui demo serve lock clean
+.PHONY: help env run release fetch-networks test test-exhaustive test-oracles lint audit docs provenance track verify ui demo serve lock clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -101,6 +101,16 @@ docs: env .venv-docs/.complete  ## Build the documentation as a site, site/index
 	.venv-docs/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-docs.txt
 	@touch $@
 
+provenance: env .venv-provenance/.complete  ## Write what results were made of into provenance/, and have it validated
+	glassnets provenance $(if $(filter command,$(firstword $(origin DATASET))),$(DATASET))
+	.venv-provenance/bin/python src/glassnets/apps/provenance/validate.py provenance
+
+# The validators need other versions of packages that are pinned here: an environment of their own.
+.venv-provenance/.complete: requirements-provenance.txt
+	$(PYTHON) -m venv --clear .venv-provenance
+	.venv-provenance/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-provenance.txt
+	@touch $@
+
 track: env  ## Log to MLflow the networks and results here that it lacks
 	glassnets track $(if $(filter command,$(firstword $(origin DATASET))),$(DATASET))
 
@@ -129,6 +139,7 @@ lock: env  ## Compile requirements*.txt from requirements*.in
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade requirements-dev.in -o requirements-dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade --override requirements-oracles.in requirements.in requirements-dev.in requirements-oracles.in -o requirements-oracles.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade requirements-docs.in -o requirements-docs.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade requirements-provenance.in -o requirements-provenance.txt
 
 clean:  ## Remove the environment and what tools left (not data, models, results, runs)
-	rm -rf .venv .venv-oracles .venv-docs site .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
+	rm -rf .venv .venv-oracles .venv-docs .venv-provenance site .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info

@@ -18,6 +18,7 @@ COMMANDS = {
     "register": ("glassnets.tracking.register", "Put each family's best network into MLflow."),
     "release": ("glassnets.apps.release", "Pack trained networks into one file."),
     "fetch-networks": ("glassnets.apps.fetch_networks", "Take trained networks from such a file."),
+    "provenance": ("glassnets.apps.provenance.__main__", "Write what results were made of."),
     "verify": ("glassnets.pipeline.verify.__main__", "Check that all is fresh and reproducible."),
 }
 
