@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import struct
 import zlib
 
@@ -136,6 +137,35 @@ def test_neither_do_noise_and_a_shadow_on_the_paper(read):
     assert fitted.pixels[0].max() == 0
 
 
+def lit(light, ink=0.7, margin=60):
+    """A photo of dark ink under this light, by place (down, across) from 0 to 1."""
+    paper = seven(margin=margin)
+    places = np.meshgrid(*(np.linspace(0, 1, side) for side in paper.shape), indexing="ij")
+    return (light(*places) * (1 - ink * (paper > 0))).round().astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    "light",
+    [
+        lambda down, across: 240 - 150 * across,
+        lambda down, across: 240 - 70 * down - 70 * across,
+        lambda down, across: 240 - 240 * ((down - 0.5) ** 2 + (across - 0.5) ** 2),
+        lambda down, across: 120 + 130 * np.exp(-4 * ((down - 0.3) ** 2 + (across - 0.2) ** 2)),
+    ],
+    ids=["from one side", "from a corner", "vignette", "lamp"],
+)
+def test_neither_does_uneven_light(read, light):
+    photo = lit(light)
+    fitted = read(photo)
+    assert np.abs(fitted.pixels.astype(int) - read(seven()).pixels).mean() < 6
+    assert fitted.steps[0] == "read as dark on light: inverted"
+    assert re.fullmatch(r"the paper's own brightness, which .* 255, subtracted", fitted.steps[1])
+
+
+def test_of_even_paper_no_light_is_subtracted(read):
+    assert len(read(seven(ink=40, paper=215)).steps) == 2
+
+
 @pytest.mark.parametrize("shape", [(3, 2000), (2000, 3), (5000, 4000), (3, 3)])
 def test_any_shape(read, shape):
     height, width = shape
@@ -173,6 +203,17 @@ def test_every_format_whatever_the_name_says(read, format, mode):
 def test_colours_count_by_their_brightness(read):
     ink = np.where(seven()[..., None] > 0, (20, 20, 160), (250, 245, 200)).astype(np.uint8)
     assert close(read(ink), read(seven()))
+
+
+@pytest.mark.parametrize(
+    ("ink", "paper"), [((200, 60, 40), (40, 129, 60)), ((40, 129, 60), (200, 60, 40))]
+)
+def test_ink_as_bright_as_the_paper_is_told_by_its_colour(read, ink, paper):
+    picture = np.where(seven()[..., None] > 0, ink, paper).astype(np.uint8)
+    assert np.ptp(np.asarray(Image.fromarray(picture).convert("L"), int)) < 8
+    fitted = read(picture)
+    assert close(fitted, read(seven()))
+    assert fitted.steps[0] == "read as ink of another colour than the paper, as bright as it"
 
 
 @pytest.mark.parametrize(("ink", "paper"), [(0, "white"), (255, "black")])

@@ -17,6 +17,10 @@ Grey = NDArray[np.float32]
 
 _MAX_SIDE = 1024  # pixels, to which larger pictures are reduced: enough for the ink, and less noise
 _MIN_CONTRAST = 32  # of 255: below it, a picture is blank
+_UNEVEN = 16  # of 255: from here on, that the paper's brightness varies is said
+_LUMA = np.array([0.299, 0.587, 0.114])  # of red, green and blue, as bright as the eye has them
+_COLOURED = 0.2  # of a difference in colour: below it, ink is about as bright as the paper
+_FITTED, _ITERATIONS = 4000, 12  # pixels that the paper is fitted to, at most; and how often
 
 # How a dataset's images were made of handwriting: the longer side of the ink in pixels, and whether
 # it is centred by its mass or its box. Of a dataset that is not here, pictures must have the size.
@@ -54,30 +58,30 @@ def fit(
     and centred as the dataset's images were.
 
     content: the bytes of a file of FORMATS. name: what error messages call it. shape: (h, w) of the
-    dataset's images. invert: whether to invert the picture; None: if its border is nearer to its
-    brightest than to its darkest pixel.
+    dataset's images. invert: whether to invert the picture; None: as its ink and paper say.
 
     Raises ParameterError for another size where the dataset has no layout, GlassnetsError for
     content that is broken, too large or blank.
     """
-    grey, steps = _grey(content, name)
-    own_size = grey.shape == shape
-    if not own_size and dataset not in LAYOUTS:
+    upright, steps = decoded(content, name)
+    if (upright.height, upright.width) == shape:
+        grey = _grey(upright, name, steps)
+        grey, read = _light_on_dark(grey, invert)
+        taken = f"{_size(shape)} pixels, the size of {dataset}: taken as it is"
+        return Picture(np.rint(grey).astype(np.uint8), (*steps, read, taken))
+    if dataset not in LAYOUTS:
         raise ParameterError(
             f"{name}: expected a picture of the size of {dataset}, {_size(shape)} pixels, "
-            f"got {_size(grey.shape)}"
+            f"got {_size((upright.height, upright.width))}"
         )
-    grey, how = _light_on_dark(grey, invert)
-    if own_size:
-        taken = f"{_size(shape)} pixels, the size of {dataset}: taken as it is"
-        return Picture(np.rint(grey).astype(np.uint8), (*steps, how, taken))
     box, centred_by = LAYOUTS[dataset]
     fitted = (
         f"the ink fitted into {_size((box, box))} pixels, its aspect kept, and centred by its "
         f"{centred_by} in {_size(shape)}, as in {dataset}"
     )
-    pixels = _centred(_fitted(_ink(grey), box), shape, centred_by)
-    return Picture(pixels, (*steps, how, fitted))
+    ink, how = _ink(upright, name, invert, steps)
+    pixels = _centred(_fitted(ink, box), shape, centred_by)
+    return Picture(pixels, (*steps, *how, fitted))
 
 
 def _size(shape: tuple[int, ...]) -> str:
@@ -85,84 +89,150 @@ def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[1]}×{shape[0]}"
 
 
-# From a file to grey
+# From a picture of the own size to grey
 
 
-def _grey(content: bytes, name: str) -> tuple[Grey, list[str]]:
-    """Brightness float32 (h, w), 0…255, of at most _MAX_SIDE pixels a side; the steps."""
-    upright, steps = decoded(content, name)
-    image = _brightness(upright)
-    image.thumbnail((_MAX_SIDE, _MAX_SIDE))
-    grey = np.asarray(image, np.float32)
-    if image.mode == "LA":
-        grey, paper = _on_paper(grey)
-        steps.append(f"transparent parts read as {paper} paper")
+def _grey(image: Image.Image, name: str, steps: list[str]) -> Grey:
+    """Brightness float32 (h, w), 0…255; adds to the steps."""
+    pixels = _on_paper(image, steps)
+    grey = np.asarray(Image.fromarray(pixels).convert("L"), np.float32)
     if (contrast := np.ptp(grey)) < _MIN_CONTRAST:
-        raise GlassnetsError(
-            f"{name}: expected ink on paper, got a blank picture: its brightness "
-            f"varies by {contrast:.0f} of 255, less than {_MIN_CONTRAST}"
-        )
-    return grey, steps
+        raise _blank(name, f"its brightness varies by {contrast:.0f} of 255")
+    return grey
 
 
-def _brightness(image: Image.Image) -> Image.Image:
-    """The picture in mode L, or LA if some of it is transparent."""
-    if image.has_transparency_data:
-        both = image.convert("RGBA").convert("LA")
-        if both.getextrema()[1] != (255, 255):
-            return both
-    return image.convert("L")
+def _blank(name: str, by: str) -> GlassnetsError:
+    return GlassnetsError(
+        f"{name}: expected ink on paper, got a blank picture: {by}, less than {_MIN_CONTRAST}"
+    )
 
 
-def _on_paper(values: Grey) -> tuple[Grey, str]:
-    """Brightness (h, w) of brightness and opacity (h, w, 2), on the paper, black or white, from
+def _on_paper(image: Image.Image, steps: list[str]) -> Bytes:
+    """Red, green and blue (h, w, 3); where it is transparent, of the paper, black or white, from
     which the ink differs more."""
-    grey, opacity = values[..., 0], values[..., 1] / np.float32(255)
-    light = (grey * opacity).sum() > 127.5 * opacity.sum()
-    paper = np.float32(0 if light else 255) * (1 - opacity)
-    return grey * opacity + paper, "black" if light else "white"
-
-
-# From grey to ink
+    if image.has_transparency_data:
+        both = np.asarray(image.convert("RGBA"), np.float32)
+        colours, opacity = both[..., :3], both[..., 3:] / np.float32(255)
+        if opacity.min() < 1:
+            light = (colours * opacity).sum() > 127.5 * 3 * opacity.sum()
+            steps.append(f"transparent parts read as {'black' if light else 'white'} paper")
+            whole = colours * opacity + np.float32(0 if light else 255) * (1 - opacity)
+            blended: Bytes = np.rint(whole).astype(np.uint8)
+            return blended
+    return np.asarray(image.convert("RGB"))
 
 
 def _light_on_dark(grey: Grey, invert: bool | None) -> tuple[Grey, str]:
     """Brightness (h, w) of light ink on dark paper, and in words whether it was inverted."""
     if invert is None:
-        paper = _paper(grey)
+        paper = np.median(grey[_border(grey.shape)])
         invert = bool(paper - grey.min() > grey.max() - paper)
-        how = f"read as {'dark on light: inverted' if invert else 'light on dark: not inverted'}"
-    else:
-        how = f"{'inverted' if invert else 'not inverted'}, as requested"
-    return 255 - grey if invert else grey, how
+        return 255 - grey if invert else grey, _read_as(invert)
+    return 255 - grey if invert else grey, _as_requested(invert)
 
 
-def _paper(grey: Grey) -> Any:
-    """The median brightness of the border, a twentieth of the picture wide."""
-    height, width = grey.shape
+def _read_as(dark: bool) -> str:
+    return f"read as {'dark on light: inverted' if dark else 'light on dark: not inverted'}"
+
+
+def _as_requested(invert: bool) -> str:
+    return f"{'inverted' if invert else 'not inverted'}, as requested"
+
+
+def _border(shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Where (h, w) the border is, a twentieth of the picture wide."""
+    height, width = shape
     wide = max(1, min(height, width) // 20)
-    inside = np.zeros(grey.shape, bool)
-    inside[wide : height - wide, wide : width - wide] = True
-    return np.median(grey[~inside])
+    border = np.ones((height, width), bool)
+    border[wide : height - wide, wide : width - wide] = False
+    return border
 
 
-def _ink(grey: Grey) -> Grey:
-    """How much of each pixel is ink, 0…1, in the smallest part (h, w) that holds all ink.
+# From a picture of another size to ink
 
-    From the paper's brightness to the brightest pixel's, the first tenth counts as paper and the
-    last as ink; pixels beyond the middle decide where the part ends.
+
+def _ink(
+    image: Image.Image, name: str, invert: bool | None, steps: list[str]
+) -> tuple[Grey, list[str]]:
+    """How much of each pixel is ink, 0…1, in the smallest part (h, w) that holds all ink; the
+    steps to it, in words.
+
+    Ink is what differs from the paper in the direction, of brightness or colour, in which the
+    pixels that differ most do; where it is requested whether to invert, in brightness. From the
+    paper to the pixel that differs most, the first tenth counts as paper and the last as ink;
+    pixels beyond the middle decide where the part ends.
     """
-    paper = _paper(grey)
-    if grey.max() - paper < _MIN_CONTRAST:
+    reduced = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    reduced.thumbnail((_MAX_SIDE, _MAX_SIDE))
+    pixels = _on_paper(reduced, steps).astype(np.float32)
+    paper = _paper(pixels)
+    how = []
+    if (uneven := np.ptp(paper.mean(axis=2))) >= _UNEVEN:
+        how = [f"the paper's own brightness, which varies by {uneven:.0f} of 255, subtracted"]
+    differences = pixels - paper
+    # The root of the mean square over colours: of greys the difference of their levels.
+    distance = np.sqrt(np.square(differences).mean(axis=2))
+    if (most := distance.max()) < _MIN_CONTRAST:
+        raise _blank(name, f"it differs from the paper by {most:.0f} of 255 at most")
+    if invert is None:
+        far = distance >= most / 2
+        direction = (differences[far] * distance[far, np.newaxis]).sum(axis=0)
+        if not (length := np.linalg.norm(direction)):  # as much ink lighter as darker
+            direction, length = np.ones(3, np.float32), np.sqrt(3)
+        direction = direction / length
+        brightness = direction @ _LUMA * np.sqrt(3)  # −1 of black ink, 1 of white
+        dark = bool(brightness < -_COLOURED)
+        read = _read_as(dark)
+        if abs(brightness) < _COLOURED:
+            read = "read as ink of another colour than the paper, as bright as it"
+    else:
+        dark, direction = invert, np.full(3, (-1 if invert else 1) / np.sqrt(3))
+        read = _as_requested(invert)
+    levels: Grey = (differences @ direction / np.sqrt(3)).astype(np.float32)
+    if dark:  # ink on paper takes away a share of the light that falls there
+        light = paper.mean(axis=2)
+        levels *= light.max() / np.maximum(light, _MIN_CONTRAST)
+    if levels.max() < _MIN_CONTRAST:
         raise GlassnetsError(
             "expected ink lighter than the paper at the border, got none: keep the border clear, "
             "or leave --invert and --no-invert away"
         )
-    share = (grey - paper) / (grey.max() - paper)
+    share = levels / levels.max()
     rows, columns = (np.flatnonzero((share >= 0.5).any(axis=axis)) for axis in (1, 0))
     part = share[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     ink: Grey = np.clip((part - 0.1) / 0.8, 0, 1)
-    return ink
+    return ink, [read, *how]
+
+
+def _paper(pixels: Grey) -> Grey:
+    """What the paper under the ink looks like (h, w, 3): of each colour a plane fitted to the
+    border, then, as light falls off unevenly, a paraboloid fitted to all that is nearer to this
+    plane than to the ink."""
+    height, width, _ = pixels.shape
+    down, across = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
+    terms = np.stack([np.ones_like(down), down, across, down * across, down**2, across**2], axis=-1)
+    plane = terms[..., :3] @ _fit(terms[..., :3], pixels, _border((height, width)))
+    distance = np.abs(pixels - plane).max(axis=2)
+    near = distance <= max(distance.max() / 2, 1)
+    paper: Grey = (terms @ _fit(terms, pixels, near)).clip(0, 255).astype(np.float32)
+    return paper
+
+
+def _fit(terms: NDArray[np.float64], pixels: Grey, where: NDArray[np.bool_]) -> NDArray[Any]:
+    """Coefficients (terms, 3) of least absolute deviations, which a minority of other pixels
+    hardly moves, by iteratively reweighted least squares (Schlossmacher 1973)."""
+    x, y = terms[where], pixels[where].astype(np.float64)
+    step = -(-len(x) // _FITTED)
+    x, y = x[::step], y[::step]
+    coefficients = np.zeros((x.shape[1], y.shape[1]))
+    coefficients[0] = np.median(y, axis=0)
+    for _ in range(_ITERATIONS):
+        off = np.linalg.norm(y - x @ coefficients, axis=1)
+        weights = 1 / np.sqrt(np.maximum(off, 1))[:, np.newaxis]
+        before, coefficients = coefficients, np.linalg.lstsq(x * weights, y * weights)[0]
+        if np.abs(coefficients - before).max() < 0.01:
+            break
+    return coefficients
 
 
 def _fitted(ink: Grey, box: int) -> Grey:
