@@ -124,7 +124,7 @@ ui: env  ## Open MLflow on localhost
 
 demo: PORT = 8000
 demo: env  ## Draw digits for the trained networks on localhost: make demo, or make demo DATASET=mnist
-	glassnets board --dataset $(DATASET) --port $(PORT)
+	glassnets board $(if $(filter command,$(firstword $(origin DATASET))),--dataset $(DATASET)) --port $(PORT)
 
 serve: PORT = 5001
 serve: env  ## Serve a champion of MLflow's registry on localhost: make serve DATASET=digits FAMILY=cnn

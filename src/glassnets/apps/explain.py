@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from glassnets import config, runtime
 from glassnets.apps import given
+from glassnets.apps.networks import check_trained
 from glassnets.attribution.channels import METHODS_BY_CHANNEL, by_channel
 from glassnets.attribution.methods import METHODS, split
 from glassnets.config.schema import Dataset, Reference
@@ -119,8 +120,7 @@ def command(
     output = output or Path(f"{name if row is None else f'{name}-{row}'}-explained.png")
     _check_writable(output)
     fitted = given.read(image, row, dataset, data, invert)
-    for each in requested:
-        trained.weights(dataset, each, seed)  # before the seconds that TensorFlow takes
+    check_trained(dataset, requested, seed)
     train = trained.training(dataset, {m for names in requested.values() for m in names}, data.kind)
 
     runtime.start_tensorflow(params.runtime)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnets.apps import picture
+from glassnets.apps.likeness import Likeness
 from glassnets.config.schema import Dataset
 from glassnets.data import Arrays, pictures, rows
 from glassnets.data.inputs import Inputs
@@ -19,10 +20,12 @@ from glassnets.pipeline import artefacts
 
 @dataclass(frozen=True)
 class Given:
-    """image (h, w) or (h, w, c), the networks' input; in words the steps that led to it."""
+    """image (h, w) or (h, w, c), the networks' input; in words the steps that led to it; whether it
+    is a picture of handwriting unlike the training images, as far as these are here."""
 
     image: NDArray[Any]
     steps: tuple[str, ...]
+    unlike: bool = False
 
 
 def read(
@@ -67,7 +70,14 @@ def read(
             if data.source is not None:
                 return as_of_dataset(content, name, data)
             fitted = picture.fit(content, name, dataset, data.image_shape, invert)
-            return Given(fitted.pixels, fitted.steps)
+            return Given(fitted.pixels, fitted.steps, _unlike(fitted.pixels, dataset))
+
+
+def _unlike(image: NDArray[Any], dataset: str) -> bool:
+    if dataset not in picture.LAYOUTS or not artefacts.part(dataset, "train").is_file():
+        return False
+    margin = picture.LAYOUTS[dataset].margin
+    return Likeness(training_images(dataset), margin).unlike(image)
 
 
 def training_images(dataset: str) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,23 @@ _LUMA = np.array([0.299, 0.587, 0.114])  # of red, green and blue, as bright as 
 _COLOURED = 0.2  # of a difference in colour: below it, ink is about as bright as the paper
 _FITTED, _ITERATIONS = 4000, 12  # pixels that the paper is fitted to, at most; and how often
 
-# How a dataset's images were made of handwriting: the longer side of the ink in pixels, and whether
-# it is centred by its mass or its box. Of a dataset that is not here, pictures must have the size.
-# MNIST: LeCun, Bottou, Bengio & Haffner (1998), "Gradient-based learning applied to document
-# recognition", §III.A. digits: Alpaydin & Kaynak (1998), where the ink fills the height.
-LAYOUTS = {"mnist": (20, "mass"), "digits": (8, "box")}
+
+class Layout(NamedTuple):
+    """How a dataset's images were made of handwriting: the longer side of the ink in pixels, and
+    whether it is centred by its mass or its box. pen: its width, of the length that a stroke's
+    middle spans. margin: of a drawing's likeness, see `likeness.Likeness`; pen and margin are such
+    that upright digits drawn with the mouse are like the training images."""
+
+    box: int
+    centred_by: str
+    pen: float
+    margin: float
+
+
+# Of a dataset that is not here, pictures must have the size. MNIST: LeCun, Bottou, Bengio & Haffner
+# (1998), "Gradient-based learning applied to document recognition", §III.A. digits: Alpaydin &
+# Kaynak (1998), where the ink fills the height.
+LAYOUTS = {"mnist": Layout(20, "mass", 0.13, 1), "digits": Layout(8, "box", 0.27, 1.5)}
 
 
 @dataclass(frozen=True)
@@ -74,7 +86,7 @@ def fit(
             f"{name}: expected a picture of the size of {dataset}, {_size(shape)} pixels, "
             f"got {_size((upright.height, upright.width))}"
         )
-    box, centred_by = LAYOUTS[dataset]
+    box, centred_by, *_ = LAYOUTS[dataset]
     fitted = (
         f"the ink fitted into {_size((box, box))} pixels, its aspect kept, and centred by its "
         f"{centred_by} in {_size(shape)}, as in {dataset}"

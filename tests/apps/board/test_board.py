@@ -128,6 +128,13 @@ def test_an_upload_may_be_dark_on_light(url):
     assert steps[0] == "read as dark on light: inverted"
 
 
+def test_a_drawing_unlike_the_training_images_is_said_to_be(url, project):
+    assert post(url, png(drawing()), drawn=True).json()["unlike"] is True
+    with np.load(project / "data" / "processed" / "digits" / "train.npz") as train:
+        like = post(url, png(train["images"][1]), drawn=True).json()
+    assert like["unlike"] is False
+
+
 @pytest.mark.parametrize(
     ("content", "query", "message"),
     [
@@ -191,6 +198,7 @@ def test_all_families_predict_a_stroke(page, draw):
         assert predicted == str(int(np.argmax(meters)))
         assert card.locator(".map img").get_attribute("src").startswith("data:image/png")
     assert "not inverted" in page.locator("#steps").inner_text()
+    assert page.locator("#unlike").is_visible()  # of training images that are noise
 
 
 def test_another_method_gives_another_attribution_and_its_verdict(page, draw):
@@ -251,9 +259,37 @@ def test_clearing_removes_the_predictions(page, draw):
     page.get_by_role("button", name="Clear").click()
     page.get_by_text("Draw in the black square.").wait_for()
     assert page.locator("#input").is_hidden()
+    assert page.locator("#unlike").is_hidden()
     assert [p.inner_text() for p in page.locator(".predicted").all()] == [""] * 5
+    assert not on_canvas(page).any()
+
+
+def on_canvas(page):
+    """Grey levels (280, 280) of the canvas."""
     ink = "document.getElementById('canvas').getContext('2d').getImageData(0, 0, 280, 280).data"
-    assert not page.evaluate(f"{ink}.some((level, i) => i % 4 < 3 && level)")
+    levels = page.evaluate(f"Array.from({ink}).filter((level, i) => i % 4 === 0)")
+    return np.array(levels, np.uint8).reshape(280, 280)
+
+
+SEVEN = np.array([(80, 60), (200, 60), (130, 235)])
+
+
+def test_a_small_drawing_is_what_a_large_one_is(page, draw):
+    seen = []
+    for scale, left, top in ((1, 0, 0), (0.25, 10, 200), (0.25, 200, 10), (1.15, -30, -25)):
+        page.get_by_role("button", name="Clear").click()
+        draw(page, *(SEVEN * scale + (left, top)).tolist())
+        page.wait_for_function("!requested")
+        seen.append(pixels(page.locator("#image").get_attribute("src")).astype(int))
+        page.wait_for_timeout(100)
+    for image in seen[1:]:
+        assert np.abs(image - seen[0]).mean() < 12
+
+
+def test_after_an_upload_the_canvas_shows_what_the_networks_see(uploaded):
+    uploaded.wait_for_function("ink.imageSmoothingEnabled === false")
+    seen = pixels(uploaded.locator("#image").get_attribute("src"))[..., 0]
+    np.testing.assert_array_equal(on_canvas(uploaded)[17::35, 17::35], seen)
 
 
 def test_an_upload_is_predicted_or_refused(page, project, draw):
@@ -273,6 +309,9 @@ def test_a_finger_draws(url, browse):
     )
     page.locator("#canvas").tap()
     page.get_by_text(PREDICTED).wait_for()
+    dot = on_canvas(page)
+    assert 1000 < np.count_nonzero(dot) < 3000
+    assert dot[140, 140] == 255
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
@@ -295,7 +334,12 @@ def test_the_page_is_accessible(url, browse, draw, serious_violations, scheme):
             2,
             "--dataset: expected handwriting, mnist or digits, or data of your own, got planted",
         ),
-        ({"dataset": "mnist"}, 1, "`make run DATASET=mnist` trains it"),
+        (
+            {"dataset": "mnist"},
+            1,
+            "got none of attention, cnn, feedforward, lstm, spiking: `make run DATASET=mnist` "
+            "trains them all",
+        ),
         ({"dataset": "tea"}, 2, "'tea'"),
         ({"seed": 9}, 2, "--seed: expected one of 0, 1, 2"),
         ({"port": "taken"}, 2, "--port: expected one that is free"),

@@ -14,7 +14,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from glassnets import config, runtime
-from glassnets.apps import picture
+from glassnets.apps import networks, picture
 from glassnets.apps.board.app import app
 from glassnets.apps.board.board import Board
 from glassnets.attribution.methods import METHODS
@@ -44,18 +44,17 @@ def command(
             f"own, got {dataset}"
         )
     seed = trained.seed(data, dataset, seed)
-    for family in data.families:
-        trained.weights(dataset, family, seed)  # before the seconds that TensorFlow takes
+    networks.check_trained(dataset, data.families, seed)
     train = trained.training(dataset, METHODS, data.kind)
     with _listening(port) as sock:
         runtime.start_tensorflow(params.runtime)
         # Each layer of each network is traced once, which TensorFlow takes for too often.
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
         families = tqdm(data.families, desc="loading", unit="network", disable=None)
-        networks = [trained.of_project(data, dataset, f, seed, train) for f in families]
+        loaded = [trained.of_project(data, dataset, f, seed, train) for f in families]
         own = data.source is not None and data.kind != "image"
         test = artefacts.load_arrays(artefacts.part(dataset, "test")) if own else None
-        board = Board(networks, data, test)
+        board = Board(loaded, data, test)
         _warm_up(board)
         do = "Draw" if data.source is None else "Open the board"
         print(f"{do} at http://{HOST}:{sock.getsockname()[1]} (Ctrl-C ends it)", flush=True)

@@ -9,6 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from glassnets.apps import picture
 from glassnets.apps.board.board import Board
 from glassnets.apps.board.inside import MAX_UNITS
 from glassnets.data import pictures
@@ -45,6 +46,8 @@ def app(board: Board) -> FastAPI:
         "max_units": MAX_UNITS,
     }
     own = board.data is not None and board.data.source is not None
+    if layout := picture.LAYOUTS.get(board.networks[0].dataset):
+        values["pen"] = layout.pen
     page = _ENVIRONMENT.get_template("inputs.html" if own else "board.html").render(values)
 
     @built.get("/")

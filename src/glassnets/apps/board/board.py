@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from glassnets import config
 from glassnets.apps import given, picture
 from glassnets.apps.board.inside import Inside
 from glassnets.apps.given import Given
+from glassnets.apps.likeness import Likeness
 from glassnets.attribution import methods
 from glassnets.config.schema import Dataset
 from glassnets.data import Arrays, rows
@@ -52,7 +54,8 @@ class Board:
     ) -> dict[str, Any]:
         """``image``, the networks' input (a PNG as data URI); ``steps``, in words, from the picture
         to it; ``networks``: of each its family, seed, predicted class, probabilities, attribution
-        (a PNG as data URI; None where the method is not defined for it) and `Verdict.as_data`.
+        (a PNG as data URI; None where the method is not defined for it) and `Verdict.as_data`. Of
+        handwriting ``unlike``, whether it is unlike the training images.
 
         Of a table it gives ``values``, as text by column, in place of the image, and attributions
         as `explorer.bars`; of series ``lines``, as `explorer.lines`.
@@ -70,7 +73,10 @@ class Board:
         with self._one_at_a_time:
             images = read.image[np.newaxis]
             networks = [_prediction(n, images, method, contrast) for n in self.networks]
-        return {**_displayed(read.image, self.inputs), "steps": read.steps, "networks": networks}
+        result = {**_displayed(read.image, self.inputs), "steps": read.steps, "networks": networks}
+        if self._likeness is not None:
+            result["unlike"] = self._likeness.unlike(read.image)
+        return result
 
     def inside(
         self,
@@ -93,6 +99,15 @@ class Board:
             if family not in self._insides:
                 self._insides[family] = Inside(networks[family])
             return self._insides[family].look(read.image, layer, unit)
+
+    @cached_property
+    def _likeness(self) -> Likeness | None:
+        """Of handwriting alone."""
+        first = self.networks[0]
+        train = first.network.references
+        if train is None or first.dataset not in picture.LAYOUTS:
+            return None
+        return Likeness(train, picture.LAYOUTS[first.dataset].margin)
 
     @property
     def inputs(self) -> Inputs:
