@@ -1,12 +1,14 @@
 """One picture explained, in words and as a figure."""
 
 import io
+import re
 
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from PIL import Image
 
+from glassnets.data.inputs import Inputs
 from glassnets.report import drawing, explained
 from glassnets.report.explained import Explanation
 from glassnets.report.leaderboards import Verdict
@@ -138,6 +140,87 @@ def test_a_figure_of_many_methods_and_families_grows_downwards():
     assert one[0] == two[0] == four[0]
     assert one[1] < four[1]
     assert one[1] < two[1]
+
+
+def many(family, ranks, controls=12):
+    """An explanation of a network by more methods than are listed: some ranked, then controls."""
+    map_ = np.linspace(-1, 2, 64, dtype=np.float32).reshape(8, 8)
+    maps = dict.fromkeys(ranks, (map_, VERDICTS["gradient"]))
+    maps |= {f"control_{i}": (map_, VERDICTS["edges"]) for i in range(controls)}
+    return Explanation(family, 0, np.array([0.2, 0.8]), 1, None, maps, ranks)
+
+
+MANY = [
+    many("cnn", {"rise:blur": 12, "occlusion:mean": 1, "gradient": 3}),
+    many("lstm", {"occlusion:black": 2, "rise:mean": 4}),
+]
+
+
+def test_many_attributions_are_a_table_by_rank():
+    lines = explained.text(MANY, 0.95).splitlines()
+    assert [line.partition(" (")[0] for line in lines[:2]] == ["cnn", "lstm"]
+    assert [re.split(r"  +", line.strip()) for line in lines[3:9]] == [
+        ["cnn", "lstm"],
+        ["occlusion", "✓", "1 mean", "✓", "2 black"],
+        ["gradient", "✓", "3", "–"],
+        ["rise", "✓ 12 blur", "✓", "4 mean"],
+        ["control 0"],
+        ["control 1"],
+    ]
+    assert lines[4].index("2 black") == lines[6].index("4 mean")  # columns are straight
+    assert max(map(len, lines)) <= 100
+    assert len(lines) == 3 + 1 + 15 + 1 + 3
+
+
+def test_variants_of_a_method_are_rows_of_their_own():
+    text = explained.text([many("cnn", {"rise:blur": 2, "rise:mean": 1})], 0.95)
+    rows = [line.split("  ")[0] for line in text.splitlines()[3:5]]
+    assert rows == ["rise, mean", "rise, blur"]
+
+
+def test_a_table_of_all_fits_a_screen():
+    ranks = {f"integrated_gradients_{i}:draws": i for i in range(14)}
+    families = ("attention", "cnn", "feedforward", "lstm", "spiking")
+    lines = explained.text([many(f, ranks, 7) for f in families], 0.95).splitlines()
+    assert len(lines) <= 36
+    assert max(map(len, lines)) <= 120
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_the_figure_of_many_attributions_is_bounded(count):
+    ranks = {f"method_{i}:mean": i for i in range(14)}
+    width, height = size(figure(*[many(f"family {i}", ranks, 10) for i in range(count)]))
+    assert width <= 2000
+    assert height <= 110 * explained.MAX_HEIGHT
+
+
+def test_a_grid_has_a_map_a_family_and_method_framed_by_its_verdict(monkeypatch):
+    monkeypatch.setattr(drawing, "png", lambda drawn, software: drawn)
+    monkeypatch.setattr(explained, "MAX_HEIGHT", 5)
+    drawn = figure(*MANY)
+    _, *maps = drawn.axes
+    assert len(maps) == 15 + 14
+    edges = [to_hex(axes.spines["left"].get_edgecolor()) for axes in maps]
+    assert edges.count(drawing.WARNING) == 24
+    texts = [text.get_text() for text in drawn.texts]
+    assert texts.count("control") == 24
+    assert texts.count("–") == 1
+    assert "✓  1 mean" in texts
+    assert texts.index("occlusion") < texts.index("gradient") < texts.index("rise")
+
+
+def test_a_grid_of_a_table_names_its_columns(monkeypatch):
+    monkeypatch.setattr(drawing, "png", lambda drawn, software: drawn)
+    monkeypatch.setattr(explained, "MAX_HEIGHT", 5)
+    inputs = Inputs("table", ("no", "yes"), {"age": "number", "size": "number"})
+    map_ = np.array([[0.5, -1]], np.float32)
+    maps = {f"method_{i}": (map_, VERDICTS["gradient"]) for i in range(14)}
+    each = Explanation("cnn", 0, np.array([0.2, 0.8]), 1, None, maps)
+    drawn = explained.figure(np.zeros((1, 2, 1), np.float32), ["a row"], [each], 0.95, inputs)
+    assert len(drawn.axes) == 14
+    assert any(
+        "Bars, from the top: size, age." in t.get_text().replace("\n", " ") for t in drawn.texts
+    )
 
 
 @pytest.mark.filterwarnings("error", "ignore::ResourceWarning")  # of what others left open

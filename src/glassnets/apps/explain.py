@@ -28,6 +28,10 @@ from glassnets.report import explained
 from glassnets.report.leaderboards import Verdict
 
 ALL = "all"
+UNLIKE = (
+    "the picture is unlike the images that the networks learnt from: their predictions mean little "
+    "here (is it a single digit, upright?)"
+)
 
 
 @in_one_line("a smaller picture")
@@ -125,15 +129,21 @@ def command(
 
     runtime.start_tensorflow(params.runtime)
     networks = [trained.of_project(data, dataset, f, seed, train) for f in requested]
-    explanations = [
-        _explanation(network, defined, fitted.image, wanted, other, inputs, channels)
-        for network, defined in _defined(networks, requested, leave_out)
-    ]
+    defined = _defined(networks, requested, leave_out)
+    count = sum(len(names) for _, names in defined)
+    with tqdm(total=count, unit="map", disable=None, leave=False) as bar:
+        explanations = [
+            _explanation(network, names, fitted.image, wanted, other, inputs, bar, channels)
+            for network, names in defined
+        ]
     level = params.evaluation.confidence_level
-    png = explained.figure(fitted.image, fitted.steps, explanations, level, inputs)
+    steps = (*fitted.steps, *[UNLIKE] * fitted.unlike)
+    png = explained.figure(fitted.image, steps, explanations, level, inputs)
     with artefacts.replacing(output) as (partial,):
         partial.write_bytes(png)
     print(*fitted.steps, explained.text(explanations, level, inputs), sep="\n")
+    if fitted.unlike:
+        print(UNLIKE)
     print(f"wrote {pictures.printable(output)}")
 
 
@@ -247,6 +257,7 @@ def _explanation(
     target: int | None,
     contrast: int | None,
     inputs: Inputs,
+    bar: Any,
     channels: Sequence[str] = (),
 ) -> explained.Explanation:
     images = image[np.newaxis]
@@ -259,9 +270,9 @@ def _explanation(
             "give a --target"
         )
     other = None if contrast is None else np.array([contrast])
-    bar = tqdm(methods, desc=network.family, unit="method", disable=None, leave=False)
+    bar.set_description(network.family)
     attributions = {}
-    for method in bar:
+    for method in methods:
         asked = images, np.array([target]), other
         attributions[method] = network.attribute(method, *asked)[0], network.verdict(method)
         if channels and split(method)[0] in METHODS_BY_CHANNEL:
@@ -269,6 +280,10 @@ def _explanation(
             part = Verdict(f"a part of {method}, on whose sum the verdict is", "")
             for i, name in enumerate(channels):
                 attributions[f"{method}, {name}"] = parts[0, ..., i], part
+        bar.update()
+    board = network.leaderboard
+    ranks = {} if board is None else dict(zip(board["method"], board["rank"], strict=True))
+    ranks = {method: int(rank) for method, rank in ranks.items() if not np.isnan(rank)}
     return explained.Explanation(
-        network.family, network.seed, probabilities, target, contrast, attributions
+        network.family, network.seed, probabilities, target, contrast, attributions, ranks
     )

@@ -1,5 +1,5 @@
-"""Whether a picture of handwriting is like the images that networks learnt from: they predict a class
-for any picture, a rotated digit or a scribble too."""
+"""Whether a picture of handwriting is like the images that networks learnt from: they predict a
+class for any picture, a rotated digit or a scribble too."""
 
 import numpy as np
 from numpy.typing import NDArray

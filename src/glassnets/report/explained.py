@@ -1,9 +1,10 @@
 """One picture explained: what networks predict, their attributions, and the verdicts on these."""
 
 import math
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from glassnets.data.inputs import Inputs
 from glassnets.report import drawing, kinds
 from glassnets.report.drawing import GREY
 from glassnets.report.formats import percent, probability
-from glassnets.report.leaderboards import FRAMES, Verdict, titled
+from glassnets.report.leaderboards import CONTROL, FRAMES, MARKS, Verdict, titled
 
 # Named in each figure's file, so that none but ours is ever written over.
 SOFTWARE = "glassnets.explain"
@@ -28,7 +29,8 @@ _CALLED: Mapping[Kind, str] = {"image": "picture", "table": "row", "series": "se
 @dataclass(frozen=True, eq=False)
 class Explanation:
     """One network's prediction: probabilities (classes,), the class explained, the class that it is
-    contrasted with, if any, and by method the attribution float32 (h, w) with its verdict."""
+    contrasted with, if any, by method the attribution float32 (h, w) with its verdict, and of those
+    that the family's leaderboard ranks the rank."""
 
     family: str
     seed: int
@@ -36,16 +38,24 @@ class Explanation:
     target: int
     contrast: int | None
     attributions: Mapping[str, tuple[NDArray[np.float32], Verdict]]
+    ranks: Mapping[str, int] = field(default_factory=dict)
 
 
 # In words
+
+MAX_LISTED = 10  # attributions, each with its scores; more are a table
+_MARKS = MARKS | {"": " "}
 
 
 def text(
     explanations: Sequence[Explanation], confidence_level: float, inputs: Inputs = _GREY_IMAGES
 ) -> str:
-    """Every prediction with its probabilities, every method with its verdict and scores."""
+    """Every prediction with its probabilities, every method with its verdict and scores; of more
+    than `MAX_LISTED` attributions a table of verdicts and ranks in place of these."""
     lines = []
+    if sum(len(each.attributions) for each in explanations) > MAX_LISTED:
+        predictions = [_prediction(each, inputs) for each in explanations]
+        return "\n".join([*predictions, "", *_table(explanations), "", *_TABLE_KEY])
     for explanation in explanations:
         lines.append(_prediction(explanation, inputs))
         for method, (_, verdict) in explanation.attributions.items():
@@ -53,6 +63,58 @@ def text(
             wrapped = textwrap.wrap(scores, 92, break_long_words=False)
             lines += [f"  {method}: {verdict.text}", *(f"    {line}" for line in wrapped)]
     return "\n".join([*lines, *_about_scores(explanations, confidence_level, inputs)])
+
+
+_TABLE_KEY = (
+    "✓ the verdict holds, ? undecided, ✗ fails; then the rank among all variants of the family,",
+    "and the reference. Without a mark: a control, or not judged; –: not defined for the family.",
+    "Scores, and why: name a method, as --method occlusion.",
+)
+
+
+def _by_method(explanations: Sequence[Explanation]) -> dict[str, dict[str, str]]:
+    """Of each method by family the variant, by mean rank, those that no leaderboard ranks last; a
+    method of which a family has several variants stands once for each."""
+    pairs = [(each, variant) for each in explanations for variant in each.attributions]
+    methods = [(each.family, _method(variant)) for each, variant in pairs]
+    rows: dict[str, dict[str, str]] = {}
+    ranks: dict[str, list[float]] = {}
+    for (each, variant), (family, method) in zip(pairs, methods, strict=True):
+        row = variant if methods.count((family, method)) > 1 else method
+        rows.setdefault(row, {})[family] = variant
+        ranks.setdefault(row, []).append(each.ranks.get(variant, math.inf))
+    return dict(sorted(rows.items(), key=lambda item: _mean_of_known(ranks[item[0]])))
+
+
+def _method(variant: str) -> str:
+    """A variant's name without its reference, a channel's part as such."""
+    return re.sub(r":\w+", "", variant)
+
+
+def _mean_of_known(ranks: Sequence[float]) -> float:
+    known = [rank for rank in ranks if rank < math.inf]
+    return sum(known) / len(known) if known else math.inf
+
+
+def _marked(explanation: Explanation, variant: str | None) -> str:
+    """``✓ 3 mean``: of a variant the verdict's mark, its rank and its reference."""
+    if variant is None:
+        return "–"
+    _, verdict = explanation.attributions[variant]
+    rank = explanation.ranks.get(variant, "")
+    reference = re.search(r":(\w+)", variant)
+    return f"{_MARKS[verdict.value] or ' '} {rank:>2} {reference[1] if reference else ''}".rstrip()
+
+
+def _table(explanations: Sequence[Explanation]) -> list[str]:
+    """Lines of a row a method, a column a family."""
+    rows = [["", *(each.family for each in explanations)]]
+    for method, variants in _by_method(explanations).items():
+        cells = [_marked(each, variants.get(each.family)) for each in explanations]
+        rows.append([titled(method), *cells])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [zip(row, widths, strict=True) for row in rows]
+    return ["  ".join(text.ljust(width) for text, width in line).rstrip() for line in lines]
 
 
 def _prediction(explanation: Explanation, inputs: Inputs) -> str:
@@ -98,6 +160,15 @@ _SIZES: Mapping[Kind, tuple[float, float, float]] = {
 _BARS = 1.6
 _HEADER, _FAMILY, _FOOTER = 1.95, 0.45, 0.62
 _MAX_TILES = 3  # side by side
+MAX_HEIGHT = 18
+# Of a grid: the width and height of a map, what lies below it, the width of a method's name, and
+# the rows of one of the blocks that stand side by side.
+_CELLS: Mapping[Kind, tuple[float, float]] = {
+    "image": (0.8, 0.8),
+    "table": (1.4, 0.8),
+    "series": (1.4, 0.8),
+}
+_UNDER, _NAMES, _MAX_ROWS, _FEW_COLUMNS = 0.28, 1.75, 12, 6
 _MIN_WIDTH = 9.6  # has room for a prediction in one line
 _FRAMES = "Red frame: the verdict on the method fails, or it is a control; brown: undecided."
 _SCALE = (
@@ -148,6 +219,9 @@ def figure(
     """A PNG: the networks' input, then for each network its probabilities and every attribution,
     each beside its method's scores. Same input, same bytes.
 
+    Attributions that would need a figure higher than `MAX_HEIGHT` become a grid of small maps, a
+    row a method by rank, a column a family.
+
     image: (h, w) or (h, w, c), the input. steps: in words, from the picture to it.
     """
     wide, high, _ = _SIZES[inputs.kind]
@@ -158,6 +232,8 @@ def figure(
     width = max(_MIN_WIDTH, 2 * _MARGIN + _BARS + across * (tile + _GAP))
     header = 0.95 if inputs.kind == "table" else _HEADER  # the values stand beside the bars
     height = header + sum(_FAMILY + r * (high + _OVER) for r in rows) + _FOOTER + _MARGIN
+    if height > MAX_HEIGHT:
+        return _grid(image, steps, explanations, inputs)
     with drawing.figure(width, height, dpi=110) as drawn:
         sheet = _Sheet(drawn)
         _header(sheet, image, steps, inputs)
@@ -170,6 +246,58 @@ def figure(
         footer = f"{key}\n{about}"
         letters = int((width - 2 * _MARGIN) * 17)  # of size 8 to the inch
         sheet.write(_MARGIN, top + 0.05, footer, 8, letters, color=GREY, linespacing=1.4)
+    return drawing.png(drawn, SOFTWARE)
+
+
+def _grid(
+    image: NDArray[Any],
+    steps: Sequence[str],
+    explanations: Sequence[Explanation],
+    inputs: Inputs,
+) -> bytes:
+    methods = _by_method(explanations)
+    wide, high = _CELLS[inputs.kind]
+    blocks = math.ceil(len(methods) / _MAX_ROWS)
+    rows = math.ceil(len(methods) / blocks)
+    block = _NAMES + len(explanations) * (wide + _GAP / 2)
+    width = max(_MIN_WIDTH, 2 * _MARGIN + blocks * block + (blocks - 1) * _GAP)
+    header = (0.95 if inputs.kind == "table" else _HEADER) + 0.22 * len(explanations) + 0.15
+    height = header + 0.3 + rows * (high + _UNDER) + _FOOTER + 2 * _MARGIN
+    maps = [map_ for each in explanations for map_, _ in each.attributions.values()]
+    shown = kinds.columns(np.stack(maps), _FEW_COLUMNS) if inputs.kind == "table" else None
+    with drawing.figure(width, height, dpi=110) as drawn:
+        sheet = _Sheet(drawn)
+        _header(sheet, image, steps, inputs)
+        for i, each in enumerate(explanations):
+            top = header - 0.15 - 0.22 * (len(explanations) - i)
+            sheet.write(_MARGIN, top, _prediction(each, inputs), 9, weight="bold")
+        for place, (method, variants) in enumerate(methods.items()):
+            left = _MARGIN + place // rows * (block + _GAP)
+            top = header + 0.3 + place % rows * (high + _UNDER)
+            sheet.write(left, top + 0.1, titled(method), 8.5, 22)
+            for i, each in enumerate(explanations):
+                across = left + _NAMES + i * (wide + _GAP / 2)
+                if place % rows == 0:
+                    sheet.write(across, header, each.family, 8.5, weight="bold")
+                variant = variants.get(each.family)
+                under = _marked(each, variant).strip()
+                if variant is not None:
+                    map_, verdict = each.attributions[variant]
+                    under = under or (CONTROL if verdict.value == CONTROL else "not judged")
+                    axes = sheet.axes(across, top, wide, high)
+                    kinds.draw_map(axes, image, map_, inputs, shown=shown)
+                    axes.set(xlim=(0, 1), ylim=(1, 0))
+                    axes.grid(visible=False)
+                    _frame(axes, FRAMES.get(verdict.value))
+                sheet.write(across, top + high + 0.03, under, 7, color=GREY)
+        key = _GREY_KEY if image.ndim == 2 else _KEYS[inputs.kind]
+        key = key.replace(", written below it,", "").replace(" The line is the ink's outline.", "")
+        if shown is not None:
+            key += f" Bars, from the top: {', '.join(shown.names(inputs))}."
+        letters = int((width - 2 * _MARGIN) * 17)
+        top = height - _FOOTER - _MARGIN
+        footer = f"{key}\n{' '.join(_TABLE_KEY)}"
+        sheet.write(_MARGIN, top, footer, 8, letters, color=GREY, linespacing=1.4)
     return drawing.png(drawn, SOFTWARE)
 
 
