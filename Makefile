@@ -128,7 +128,7 @@ demo: env  ## Draw digits for the trained networks on localhost: make demo, or m
 
 serve: PORT = 5001
 serve: env  ## Serve a champion of MLflow's registry on localhost: make serve DATASET=digits FAMILY=cnn
-	@python -m glassnets.tracking.store > /dev/null
+	@python -m glassnets.tracking.champion $(DATASET) $(FAMILY)
 	MLFLOW_DISABLE_TELEMETRY=true \
 	  MLFLOW_TRACKING_URI=$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db} \
 	  mlflow models serve -m models:/glassnets-$(DATASET)-$(FAMILY)@champion \

@@ -1,6 +1,8 @@
 """What a request to a served model holds, read as the network's input, of every kind. Each raises
 GlassnetsError, one line, for anything else than it says."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,73 @@ def read(
             return _rows(given, inputs, train)
         case "series":
             return _series(given, inputs, shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Usual:
+    """Between which values the training part lies, by name: of images the mean and the brightest
+    level of each, of tables columns of numbers, of series channels."""
+
+    names: Sequence[str]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    inputs: Inputs
+
+    def warnings(self, images: NDArray[Any]) -> list[str | None]:
+        """Of each input (n, h, w[, c]) what lies outside by more than half of this range."""
+        lows, highs = _values(images, self.inputs)
+        beyond = (self.high - self.low) / 2
+        outside = (lows < self.low - beyond) | (highs > self.high + beyond)
+        return [self._warning(*each) for each in zip(outside, lows, highs, strict=True)]
+
+    def _warning(self, outside: Any, low: Any, high: Any) -> str | None:
+        if not outside.any():
+            return None
+        place = int(outside.argmax())
+        came, known = _span(low[place], high[place]), _span(self.low[place], self.high[place])
+        handwriting = self.inputs.kind == "image" and self.inputs.class_names is None
+        return (
+            f"unlike the training {self.inputs.words.many}, so the prediction means little: "
+            f"{self.names[place]} {came}, in training {known}"
+            + ": expected levels 0 to 255, light ink on dark"
+            * handwriting
+        )
+
+
+def _span(low: float, high: float) -> str:
+    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
+
+
+def usual(train: NDArray[Any], inputs: Inputs) -> Usual:
+    """What is usual of training inputs (n, h, w[, c])."""
+    lows, highs = _values(train, inputs)
+    match inputs.kind:
+        case "image":
+            names = ["mean level", "brightest level"]
+        case "table":
+            names = [n for n, column in (inputs.columns or {}).items() if column == "number"]
+        case "series":
+            names = [f"channel {i}" for i in range(lows.shape[1])]
+    low, high = np.nanmin(lows, axis=0), np.nanmax(highs, axis=0)
+    return Usual(names, low, high, inputs)
+
+
+def _values(images: NDArray[Any], inputs: Inputs) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The lowest and highest values (n, names) that `Usual` compares, NaN where there is none."""
+    match inputs.kind:
+        case "image":
+            flat = images.reshape(len(images), -1)
+            levels = np.stack([flat.mean(axis=1), flat.max(axis=1)], axis=1)
+            return levels, levels
+        case "table":
+            numbers = [column == "number" for column in (inputs.columns or {}).values()]
+            values = images.reshape(len(images), images.shape[2], -1)[:, numbers, 0]
+            return values, values
+        case "series":
+            series = images.reshape(len(images), images.shape[2], -1).astype(np.float64)
+            if inputs.masked:
+                series = np.where(series[..., -1:] > 0, series[..., :-1], np.nan)
+            return np.nanmin(series, axis=1), np.nanmax(series, axis=1)
 
 
 def levels(given: Any, shape: InputShape) -> NDArray[np.uint8]:

@@ -7,6 +7,9 @@ network lies beside it as plain files: see `register`.
 
 import sys
 import threading
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ import mlflow
 import numpy as np
 from mlflow.exceptions import INVALID_PARAMETER_VALUE, MlflowException
 from mlflow.models.utils import _enforce_params_schema
-from mlflow.pyfunc import PythonModel, PythonModelContext
+from mlflow.pyfunc import PythonModel, PythonModelContext, scoring_server
 
 from glassnets import config, runtime
 from glassnets.data.inputs import Inputs
@@ -30,17 +33,52 @@ MAX_EXPLAINED = 10  # of a request: the slowest method takes seconds for these
 def _refuse_unknown(params: Any, schema: Any) -> Any:
     """MLflow's check of a request's params, which drops those that are not in the model's schema:
     a request with a misspelt one would give results as if it had none."""
-    ours = [spec.name for spec in schema or ()] == [*PARAMETERS]
-    unknown = (
-        sorted(params.keys() - PARAMETERS.keys(), key=repr) if isinstance(params, dict) else []
-    )
-    if ours and unknown:
-        message = f"params: expected {', '.join(PARAMETERS)}, got {', '.join(map(repr, unknown))}"
-        raise MlflowException(message, INVALID_PARAMETER_VALUE)
+    if _is_ours(schema) and isinstance(params, dict):
+        _check_known("params", params, PARAMETERS)
     return _enforce_params_schema(params, schema)
 
 
+def _is_ours(schema: Any) -> bool:
+    return [spec.name for spec in schema or ()] == [*PARAMETERS]
+
+
+def _check_known(what: str, given: Mapping[Any, Any], known: Collection[str]) -> None:
+    """Raises MlflowException for names that are not known, with the nearest of those that are."""
+    unknown = sorted(given.keys() - set(known), key=repr)
+    if not unknown:
+        return
+    message = f"{what}: expected {', '.join(known)}, got {', '.join(map(repr, unknown))}"
+    if near := get_close_matches(str(unknown[0]), known, n=1):
+        message += f": did you mean {near[0]}?"
+    raise MlflowException(message, INVALID_PARAMETER_VALUE)
+
+
+_answer = getattr(scoring_server.invocations, "__wrapped__", scoring_server.invocations)
+
+
+@wraps(_answer)
+def _refuse_unclear(data: Any, content_type: str | None, model: Any, schema: Any) -> Any:
+    """MLflow's answer to a request: of one without a type of content it would fail with 500, keys
+    beside ``inputs`` and ``params`` it would drop, and it begins a refusal with all the data."""
+    if not _is_ours(model.metadata.get_params_schema()):
+        return _answer(data, content_type, model, schema)
+    if not content_type:
+        raise MlflowException(
+            "Content-Type: expected application/json, got none", INVALID_PARAMETER_VALUE
+        )
+    if content_type.split(";")[0].strip() == scoring_server.CONTENT_TYPE_JSON:
+        data = scoring_server._decode_json_input(data)
+        formats = sorted(scoring_server.SUPPORTED_FORMATS)
+        _check_known("a request", data, [*formats, scoring_server.SERVING_PARAMS_KEY])
+    try:
+        return _answer(data, content_type, model, schema)
+    except MlflowException as error:
+        error.message = error.message.rpartition("\nError: ")[2]
+        raise
+
+
 mlflow.pyfunc._enforce_params_schema = _refuse_unknown
+scoring_server.invocations = _refuse_unclear
 
 
 class Champion(PythonModel):  # type: ignore[misc]  # mlflow ships no types
@@ -65,6 +103,7 @@ class Champion(PythonModel):  # type: ignore[misc]  # mlflow ships no types
             inputs=Inputs.of(data),
         )
         self._train = train["images"]
+        self._usual = served_inputs.usual(self._train, self._network.inputs)
         self._one_at_a_time = threading.Lock()
 
     def predict(  # type: ignore[no-untyped-def]
@@ -80,7 +119,8 @@ class Champion(PythonModel):  # type: ignore[misc]  # mlflow ships no types
         map says why the predicted class and not this one; none where it is the predicted one.
 
         Where classes have names, a result has its class' ``name`` too; the map of a row of a table
-        is numbers by column, that of a series a number a step.
+        is numbers by column, that of a series a number a step. A result whose input lies far
+        outside of what the training part holds has a ``warning``.
 
         model_input: of images levels (n, h, w) or (n, h, w, 3), whole numbers 0…255; of a table
         a pandas.DataFrame; of series arrays (n, steps) or (n, steps, channels), where lengths
@@ -126,6 +166,9 @@ class Champion(PythonModel):  # type: ignore[misc]  # mlflow ships no types
             if inputs.class_names is not None:
                 for result in results:
                     result["name"] = inputs.class_name(result["class"])
+            for result, warning in zip(results, self._usual.warnings(images), strict=True):
+                if warning:
+                    result["warning"] = warning
             if method:
                 verdict = network.verdict(method)
                 about = {

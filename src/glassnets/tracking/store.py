@@ -73,7 +73,7 @@ def experiment(dataset: str) -> Iterator[Experiment]:
     """The dataset's experiment, made where there is none. Raises GlassnetsError when MLflow cannot
     be used, and for its errors in the block."""
     name = f"glassnets-{dataset}"
-    with _client() as (client, uri, artifacts):
+    with connected() as (client, uri, artifacts):
         if client.get_experiment_by_name(name) is None:
             # A server knows where artifacts go; without one they lie beside the database.
             location = artifacts and (artifacts / name).as_uri()
@@ -89,8 +89,9 @@ def experiment(dataset: str) -> Iterator[Experiment]:
 
 
 @contextmanager
-def _client() -> Iterator[tuple[mlflow.MlflowClient, str, Path | None]]:
-    """A client, its URI and, where the store is a file, the folder of artifacts."""
+def connected() -> Iterator[tuple[mlflow.MlflowClient, str, Path | None]]:
+    """A client, its URI and, where the store is a file, the folder of artifacts. Raises
+    GlassnetsError when MLflow cannot be used, and for its errors in the block."""
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}{project()}/mlflow.db"
     artifacts = None
     try:
@@ -145,7 +146,7 @@ def _relocate(database: Path, artifacts: str) -> None:
 
 def main(port: str = "5000") -> None:
     """Prints a link for each dataset."""
-    with in_one_line("other programs closed"), _client() as (client, _, _):
+    with in_one_line("other programs closed"), connected() as (client, _, _):
         for found in client.search_experiments(filter_string="name LIKE 'glassnets-%'"):
             print(f"{found.name}: {_LINK.format(port=port, id=found.experiment_id)}")
 

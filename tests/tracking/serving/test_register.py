@@ -100,9 +100,16 @@ def test_the_champion_is_the_network_with_its_verdicts(inside, capsys, network):
         np.testing.assert_allclose(result["explanation"]["map"], own, atol=1e-4 * np.abs(own).max())
         assert result["explanation"]["verdict"] == network.verdict("gradient").text
         assert result["explanation"]["doubtful"]
-    known = "params: expected explain, contrast, got 'explian'"
+    assert all("warning" not in result for result in results)
+    dark = champion_warnings(champion, IMAGES // 100)
+    assert all("in training" in warning for warning in dark)
+    known = r"params: expected explain, contrast, got 'explian': did you mean explain\?"
     with pytest.raises(MlflowException, match=known):
         champion.predict(IMAGES, params={"explian": "gradient"})
+
+
+def champion_warnings(champion, images):
+    return [each["warning"] for each in champion.predict(images)]
 
 
 def test_the_champion_explains_why_not_another_class(champion, network):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.datasets import load_digits
 
 from glassnets.data.inputs import Inputs
 from glassnets.errors import GlassnetsError
@@ -86,6 +87,45 @@ def test_rgb_images_are_taken():
     np.testing.assert_array_equal(read(images.tolist(), Inputs(), (4, 5, 3)), images)
     with pytest.raises(GlassnetsError, match=r"images \(n, 4, 5, 3\) of whole levels of red, gre"):
         read(images[..., 0], Inputs(), (4, 5, 3))
+
+
+DIGITS = (load_digits().images * 255 / 16).round().astype(np.uint8)
+
+
+def warned(images, train, inputs):
+    return served_inputs.usual(train, inputs).warnings(images)
+
+
+def test_levels_unlike_the_training_images_are_warned_of():
+    assert set(warned(DIGITS[:300], DIGITS[300:], Inputs())) == {None}
+    for images in (DIGITS[:300] // 16, 255 - DIGITS[:300]):  # 0 to 16, and dark on light
+        assert None not in warned(images, DIGITS[300:], Inputs())
+    [warning] = warned(DIGITS[:1] // 16, DIGITS[300:], Inputs())
+    assert warning.startswith("unlike the training images, so the prediction means little: ")
+    assert "mean level 4.328, in training 46 to 107.8" in warning
+    assert warning.endswith(": expected levels 0 to 255, light ink on dark")
+
+
+def test_numbers_far_from_the_training_rows_are_warned_of():
+    assert warned(TRAIN, TRAIN, TABLE) == [None, None]
+    old = TRAIN + np.array([[70, 0], [0, 0]], np.float32)
+    assert warned(old, TRAIN, TABLE) == [
+        "unlike the training rows, so the prediction means little: age 100, in training 20 to 30",
+        "unlike the training rows, so the prediction means little: age 90, in training 20 to 30",
+    ]
+
+
+def test_series_far_from_the_training_ones_are_warned_of():
+    rng = np.random.default_rng(0)
+    train = rng.normal(size=(40, 1, 12, 3)).astype(np.float32)
+    train[..., 2] = 1
+    train[0, :, 8:] = 0  # padded
+    far = train[:2].copy()
+    far[1, 0, 3, 1] = 50
+    padded, warning = warned(far, train, MASKED)
+    assert padded is None
+    assert "channel 1 " in warning
+    assert "to 50, in training" in warning
 
 
 def test_an_example_of_each_kind_can_be_sent():

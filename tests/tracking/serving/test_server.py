@@ -129,6 +129,8 @@ def test_a_method_without_a_reference_has_the_best_supported_one_and_a_contrast(
             {"inputs": IMAGES.tolist(), "params": {"explain": "gradient", "seed": 1}},
             "params: expected explain, contrast, got 'seed'",
         ),
+        ({"inputs": IMAGES.tolist(), "parms": {}}, "got 'parms': did you mean params?"),
+        ({"inputs": IMAGES.tolist(), "explain": "gradient"}, "params, got 'explain'"),
         ({"inputs": IMAGES.tolist(), "params": {"contrast": 3}}, "beside explain, got 3"),
         (
             {"inputs": IMAGES.tolist(), "params": {"explain": "gradient", "contrast": 10}},
@@ -155,6 +157,31 @@ def test_a_wrong_request_is_refused_with_a_message(post, content, message):
     assert message in response.json()["message"]
     assert "Traceback" not in response.text
     assert "stack_trace" not in response.json()
+
+
+def test_a_request_without_a_type_of_content_is_refused(served):
+    body = json.dumps({"inputs": IMAGES.tolist()}).encode()
+    response = requests.post(f"{served}/invocations", data=body, timeout=60)
+    assert response.status_code == 400
+    assert response.json()["message"] == "Content-Type: expected application/json, got none"
+    other = {"Content-Type": "text/html"}
+    assert (
+        requests.post(f"{served}/invocations", data=body, headers=other, timeout=60).status_code
+        == 415
+    )
+
+
+def test_a_refusal_is_one_line(post):
+    message = post({"inputs": (IMAGES / 255).tolist()}).json()["message"]
+    assert message.startswith("inputs: expected images (n, 8, 8)")
+    assert "\n" not in message
+
+
+def test_images_unlike_the_training_ones_are_warned_of(post):
+    predictions = post({"inputs": (IMAGES // 100).tolist()}).json()["predictions"]
+    assert all("unlike the training images" in each["warning"] for each in predictions)
+    predictions = post({"inputs": IMAGES.tolist()}).json()["predictions"]
+    assert all("warning" not in each for each in predictions)
 
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
