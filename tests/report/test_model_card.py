@@ -106,6 +106,34 @@ def test_no_article_stands_before_the_name_of_a_family(card, family):
         assert f"\n{article} {family}" not in card(family)
 
 
+@pytest.mark.parametrize("family", registry.names(registry.FAMILIES))
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("holds", [0, 1, 2])
+@pytest.mark.parametrize("fails", [0, 1, 2])
+def test_articles_and_numbers_agree(card, leaderboard, verdicts_of, family, seeds, holds, fails):
+    board = leaderboard(
+        {f"rise:{i}": 0.5 + i for i in range(holds)}
+        | {f"occlusion:{i}": (0.1, "not above edges") for i in range(fails)},
+        gradient=(0.2, "undecided whether above edges"),
+    )
+    wrong = [[3], [3], [3]][:seeds]
+    text = card(
+        family,
+        replace(SETTING, seeds=(0, 1, 2)[:seeds]),
+        predictions=predictions(*wrong),
+        leaderboard=board,
+        verdicts=verdicts_of(board),
+    )
+    counted = "networks?|variants?|images?|methods?|seeds?|classes|class"
+    for count, word in re.findall(rf"\b([\d,]+) ({counted})\b", text):
+        singular = word in ("network", "variant", "image", "method", "seed", "class")
+        assert singular == (count == "1"), (count, word)
+    if seeds == 1:
+        assert not re.search(r"\bnetworks together|of the networks|over them\b", text)
+    assert not re.search(r"\b[Aa] [aeioAEIO]\w", text)
+    assert not re.search(r"\b[Aa]n [^aeiouAEIOURLMNSFHX]", text)
+
+
 def test_a_classes_recall_has_wilsons_interval(card):
     # By hand, z = 1.96: (p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n)
     z, p, n = 1.959964, 0.9, 100
