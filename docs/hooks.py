@@ -1,29 +1,35 @@
 """What MkDocs does for the site beside its own: the README is its first page, the reference is
-generated, and the pages and pictures elsewhere in the repository that a page links to are in it.
+generated, the tour is run, and the pages and pictures elsewhere in the repository that a page links
+to are in it.
 """
 
 import json
 import os
 import re
 import subprocess
+from base64 import b64decode
 from pathlib import Path
 from posixpath import dirname, normpath, relpath
+from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[1]
+TOUR = "tour.md"
+PLACES = {"README.md": "index.md", "docs/tour.py": TOUR}  # in the site, of what is elsewhere there
 FENCED = re.compile(r"(^ *```.*?^ *```)", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    generator = ["python", ROOT / "docs" / "reference.py"]  # of the project's own environment
-    quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-    ran = subprocess.run(generator, cwd=ROOT, env=quiet, stdout=subprocess.PIPE, check=True)
-    for uri, content in json.loads(ran.stdout).items():
+    for uri, content in _printed("reference.py").items():
         files.append(File.generated(config, uri, content=content))
+    tour = _printed("notebook.py")
+    files.append(File.generated(config, TOUR, content=tour["markdown"]))
+    for uri, picture in tour["pictures"].items():
+        files.append(File.generated(config, uri, content=b64decode(picture)))
     readme = File.generated(config, "index.md", abs_src_path=str(ROOT / "README.md"))
     files.append(readme)
     waiting = [_in_repository(page.src_uri) for page in files.documentation_pages()]
@@ -39,6 +45,14 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
                 files.append(File.generated(config, uri, abs_src_path=str(ROOT / target)))
                 waiting.append(target)
     return files
+
+
+def _printed(script: str) -> Any:
+    """What a script of docs/ prints as JSON, run in the project's own environment."""
+    quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = ["python", ROOT / "docs" / script]
+    ran = subprocess.run(command, cwd=ROOT, env=quiet, stdout=subprocess.PIPE, check=True)
+    return json.loads(ran.stdout)
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
@@ -71,11 +85,12 @@ def _target(address: str, page: str) -> str:
 
 
 def _in_site(path: str) -> str:
-    return "index.md" if path == "README.md" else path.removeprefix("docs/")
+    return PLACES.get(path, path.removeprefix("docs/"))
 
 
 def _in_repository(uri: str) -> str:
-    if uri == "index.md":
-        return "README.md"
+    for path, place in PLACES.items():
+        if uri == place:
+            return path
     outside = (ROOT / uri).is_file() and not (ROOT / "docs" / uri).is_file()
     return uri if outside else f"docs/{uri}"

@@ -100,6 +100,14 @@ def test_the_site_asks_for_nothing_outside(site):
 
 
 @pytest.mark.exhaustive
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["index", "tour", "reference/params", "results/digits/verdicts"])
+def test_the_site_is_accessible(site, browse, serious_violations, name, scheme):
+    page = browse((site / f"{name}.html").as_uri(), color_scheme=scheme)
+    assert serious_violations(page) == []
+
+
+@pytest.mark.exhaustive
 def test_the_site_is_searched_from_its_folder(site, browse):
     page = browse((site / "index.html").as_uri())
     page.locator("input.md-search__input").click()
