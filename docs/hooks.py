@@ -73,6 +73,12 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return "".join(part if i % 2 else LINK.sub(link, part) for i, part in enumerate(parts))
 
 
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """The theme's dialog of the search has no name, which those who hear a page need."""
+    dialog = 'data-md-component="search" role="dialog"'
+    return output.replace(dialog, f'{dialog} aria-label="Search"')
+
+
 def _targets(text: str, page: str) -> list[str]:
     """The path in the repository of each file of it that a page links to."""
     prose = "".join(FENCED.split(text)[::2])
