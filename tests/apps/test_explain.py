@@ -188,6 +188,23 @@ def test_all_of_both(run):
     ]
 
 
+def test_families_that_predict_the_same_share_the_maps_of_controls(run, monkeypatch):
+    calls = {"edges": 0, "gradient": 0}
+    for name in calls:
+        method = METHODS[name]
+
+        def counted(*arguments, name=name, function=method.function):
+            calls[name] += 1
+            return function(*arguments)
+
+        monkeypatch.setattr(method, "function", functools.wraps(method.function)(counted))
+    requested = ["--family", "all", "--method", "edges", "--method", "gradient", "--target", 3]
+    code, out, err = run(*DIGITS, *requested)
+    assert (code, err) == (0, "")
+    assert calls == {"edges": 1, "gradient": 5}
+    assert len([line for line in out.splitlines() if "predicts" in line]) == 5
+
+
 def test_the_options_are_those_of_params_yaml(run, monkeypatch):
     given = []
     method = METHODS["integrated_gradients"]

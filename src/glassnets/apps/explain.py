@@ -131,9 +131,12 @@ def command(
     networks = [trained.of_project(data, dataset, f, seed, train) for f in requested]
     defined = _defined(networks, requested, leave_out)
     count = sum(len(names) for _, names in defined)
+    controls: dict[tuple[str, int], NDArray[np.float32]] = {}
     with tqdm(total=count, unit="map", disable=None, leave=False) as bar:
         explanations = [
-            _explanation(network, names, fitted.image, wanted, other, inputs, bar, channels)
+            _explanation(
+                network, names, fitted.image, wanted, other, inputs, bar, controls, channels
+            )
             for network, names in defined
         ]
     level = params.evaluation.confidence_level
@@ -258,8 +261,10 @@ def _explanation(
     contrast: int | None,
     inputs: Inputs,
     bar: Any,
+    controls: dict[tuple[str, int], NDArray[np.float32]],
     channels: Sequence[str] = (),
 ) -> explained.Explanation:
+    """controls: maps that no network is asked for, by method and class, which families share."""
     images = image[np.newaxis]
     probabilities = network.probabilities(images)[0]
     target = int(probabilities.argmax()) if target is None else target
@@ -274,7 +279,12 @@ def _explanation(
     attributions = {}
     for method in methods:
         asked = images, np.array([target]), other
-        attributions[method] = network.attribute(method, *asked)[0], network.verdict(method)
+        map_ = controls.get((method, target))
+        if map_ is None:
+            map_ = network.attribute(method, *asked)[0]
+        if network.variant(method).control:
+            controls[method, target] = map_
+        attributions[method] = map_, network.verdict(method)
         if channels and split(method)[0] in METHODS_BY_CHANNEL:
             parts = replace(network, network=by_channel(network.network)).attribute(method, *asked)
             part = Verdict(f"a part of {method}, on whose sum the verdict is", "")
