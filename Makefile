@@ -13,7 +13,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .PHONY: help env run release fetch-networks test test-exhaustive test-oracles lint audit docs provenance track verify ui demo serve lock clean
 
 help:  ## List the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
+	@awk -F ':.*## ' '/^[a-z-]+:.*##/ { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 env: .venv/.complete  ## Build the environment in .venv, every package pinned by hash
 

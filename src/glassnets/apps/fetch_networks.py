@@ -160,7 +160,6 @@ def command(
     except DvcException as error:
         message = " ".join(str(error).split())
         raise GlassnetsError(f"expected DVC to take the archive in, got: {message}") from error
-    reports = [path for path in paths if path.endswith("report.html")]
     print(f"{len(paths)} outputs are here as dvc.lock has them")
-    print("draw for the networks: make demo; over HTTP: glassnets register digits, then make serve")
-    print(f"the reports, in a browser: {', '.join(reports)}")
+    print(*(f"the report: {path}" for path in paths if path.endswith("report.html")), sep="\n")
+    print("next: make demo; glassnets explain --help; glassnets register DATASET, then make serve")
