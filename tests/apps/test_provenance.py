@@ -164,7 +164,7 @@ def test_datasets_are_described_with_the_hashes_of_the_lock(project, written):
     assert f"{counts['train']} train" in found["dataset-digits"]["description"]
     assert "4×4 pixels of level 255" in found["dataset-planted-shortcut"]["description"]
     fields = found["dataset-planted"]["recordSet"][0]["field"]
-    assert [f["name"] for f in fields] == ["images", "labels", "evidence", "suppressor"]
+    assert [f["name"] for f in fields] == ["images", "labels", "index", "evidence", "suppressor"]
 
 
 def test_the_same_inputs_give_the_same_bytes(project, written, tmp_path):

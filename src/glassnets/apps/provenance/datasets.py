@@ -33,11 +33,13 @@ _TEXTS = {
 # What an array of a part holds.
 _ARRAYS = {
     "images": "uint8 (n, h, w), grey levels 0 to 255",
-    "labels": "int64 (n,), class numbers from 0",
+    "labels": "uint8 (n,), class numbers from 0",
+    "index": "int64 (n,), where the image stands among those that were split",
     "evidence": "bool (n, h, w), the pixels of the cues that decide the label",
     "suppressor": "bool (n, h, w), the pixels around the cues, which say nothing of the label",
 }
-_TYPES = {"labels": "sc:Integer", "images": "sc:ImageObject"}
+_OF_ALL = ("images", "labels", "index")
+_TYPES = {"labels": "sc:Integer", "index": "sc:Integer"}
 # As https://docs.mlcommons.org/croissant/docs/croissant-spec.html wants it.
 _CONTEXT = {
     "@language": "en",
@@ -99,13 +101,10 @@ def _tagged(data: Dataset) -> str:
 def _described(project: Project, dataset: str, name: str, text: str) -> dict[str, Any]:
     licence, creators, url = _TERMS.get(dataset, (None, [], None))
     files = _files(project, dataset)
-    arrays = ["images", "labels"]
-    if dataset == "planted":
-        arrays += ["evidence", "suppressor"]
     about: dict[str, Any] = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
-        "@id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{name} {json.dumps(files, sort_keys=True)}")),
+        "@id": uuid.uuid5(uuid.NAMESPACE_URL, f"{name} {json.dumps(files, sort_keys=True)}").urn,
         "name": f"glassnets-{name}",
         "description": text,
         "conformsTo": "http://mlcommons.org/croissant/1.0",
@@ -120,16 +119,18 @@ def _described(project: Project, dataset: str, name: str, text: str) -> dict[str
         about["url"] = url
     about["citeAs"] = f"{_CITED.get(dataset, 'data of a person')}; split by {project.citation}"
     about["distribution"] = [_file(part, *files[part]) for part in PARTS]
-    about["recordSet"] = [
-        {
-            "@type": "cr:RecordSet",
-            "@id": part,
-            "name": part,
-            "description": f"The {part} part",
-            "field": [_field(part, each) for each in arrays],
-        }
-        for part in PARTS
-    ]
+    if dataset in _TEXTS:  # what is in a person's own files, only they can say
+        arrays = _ARRAYS if dataset == "planted" else _OF_ALL
+        about["recordSet"] = [
+            {
+                "@type": "cr:RecordSet",
+                "@id": part,
+                "name": part,
+                "description": f"The {part} part",
+                "field": [_field(part, each) for each in arrays],
+            }
+            for part in PARTS
+        ]
     return about
 
 
