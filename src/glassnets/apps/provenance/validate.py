@@ -6,6 +6,7 @@ Run by `make provenance` in an environment of its own, .venv-provenance, which h
 (requirements-provenance.txt). Exits with 1 where a validator finds an error.
 """
 
+import io
 import json
 import os
 import sys
@@ -31,18 +32,23 @@ def packages(folder: Path) -> Iterator[str]:
 
 
 def runs(folder: Path) -> Iterator[str]:
+    import requests
     from rocrate_validator import models, services
-    from rocrate_validator.utils import document_loader
+    from rocrate_validator.utils.http import HttpRequester
 
     text = (files("rocrate") / "data" / "ro-crate.jsonld").read_text(encoding="utf-8")
     terms = json.loads(text)["@context"] | _OTHERWISE
 
-    def context(url: str) -> object:
+    def get(self: object, url: str, **options: object) -> requests.Response:
         if url != _CONTEXT:
-            raise ValueError(f"expected no context but {_CONTEXT}, got {url}")
-        return {"@context": terms}
+            raise ValueError(f"expected no address but {_CONTEXT}, got {url}")
+        response = requests.Response()
+        response.status_code, response.url = 200, url
+        response.headers["Content-Type"] = "application/ld+json"
+        response.raw = io.BytesIO(json.dumps({"@context": terms}).encode())
+        return response
 
-    document_loader._fetch_json_ld = context
+    HttpRequester.get = get
     settings = models.ValidationSettings(
         rocrate_uri=models.URI(str(folder)),
         profile_identifier=_PROFILE,
