@@ -38,7 +38,7 @@ class Layout(NamedTuple):
 # Of a dataset that is not here, pictures must have the size. MNIST: LeCun, Bottou, Bengio & Haffner
 # (1998), "Gradient-based learning applied to document recognition", §III.A. digits: Alpaydin &
 # Kaynak (1998), where the ink fills the height.
-LAYOUTS = {"mnist": Layout(20, "mass", 0.13, 1), "digits": Layout(8, "box", 0.27, 1.5)}
+LAYOUTS = {"mnist": Layout(20, "mass", 0.13, 1), "digits": Layout(8, "box", 0.25, 1.5)}
 
 
 @dataclass(frozen=True)
