@@ -15,19 +15,20 @@ ROOT = Path(__file__).parents[1]
 TOUR = ROOT / "docs" / "tour.py"
 TIMEOUT = 600  # seconds a cell
 NOT_RUN = (
-    "*The cells were not run when this page was made, since the networks of digits were not there: "
-    "`make run`, then `make docs`.*"
+    "*The cells were not run when this page was made, since `make run` had not trained and judged "
+    "the networks of digits: `make run`, then `make docs`.*"
 )
 
 
 def page(root: Path = ROOT) -> dict[str, Any]:
     """``markdown``, and ``pictures``, base64 by their place beside the page. Cells are run in the
-    project at root, if it has the networks of digits. Raises CellExecutionError."""
+    project at root, if `make run` has ended there. Raises CellExecutionError."""
     notebook = jupytext.read(TOUR)
-    trained = (root / "models" / "digits" / "cnn" / "seed-0.weights.h5").is_file()
+    trained = (root / "results" / "digits" / "report.html").is_file()  # which comes last
     if trained:
-        resources = {"metadata": {"path": str(root)}}
-        NotebookClient(notebook, TIMEOUT, resources=resources, kernel_name="python3").execute()
+        where = {"metadata": {"path": str(root)}}
+        client = NotebookClient(notebook, timeout=TIMEOUT, resources=where, kernel_name="python3")
+        client.execute()
     parts, pictures = [], {}
     for cell in notebook.cells:
         if cell.cell_type == "markdown":

@@ -25,6 +25,8 @@ from glassnets import config, runtime
 
 runtime.pin_processor()  # before NumPy is loaded
 
+import logging
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -33,6 +35,8 @@ from glassnets.pipeline import artefacts, trained
 
 params = config.load(artefacts.params_file())
 runtime.start_tensorflow(params.runtime)
+logging.getLogger("tensorflow").setLevel(logging.ERROR)  # five networks are many to it
+pd.options.display.width = 120
 digits = params.dataset("digits")
 training = artefacts.load_arrays(artefacts.part("digits", "train"))
 networks = {
@@ -112,7 +116,7 @@ board = cnn.leaderboard.set_index("method")
 score = ["insertion_minus_deletion" + end for end in ("", "_ci_low", "_ci_high")]
 controls = board[board["control"]].sort_values(score[0], ascending=False)
 compared = pd.concat([board.loc[variants], controls])
-compared[score].round(2).set_axis(["score", "from", "to"], axis=1)
+(compared[score].round(2) + 0).set_axis(["score", "from", "to"], axis=1)
 
 # %% [markdown]
 # ## 5. The verdict, and what it depends on
