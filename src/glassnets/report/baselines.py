@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from glassnets.evaluation import paired_tests
-from glassnets.report import formats
+from glassnets.report import formats, languages
+from glassnets.report.languages import Said, family, joined, say
 from glassnets.report.results import Setting
 
 
@@ -52,40 +53,52 @@ def readable(baselines: Beside, setting: Setting) -> pd.DataFrame:
     return text
 
 
-def conclusions(families: pd.DataFrame, baselines: Beside, setting: Setting) -> list[str]:
+def conclusions(families: pd.DataFrame, baselines: Beside, setting: Setting) -> list[Said]:
     """Whether a network was worth it: a sentence by the intervals, one by the paired tests.
 
     families: `comparison.table`'s.
     """
     best = baselines.table.iloc[0]
     is_above = families["accuracy_ci_low"] > best["ci_high"]
-    above, others = families.loc[is_above, "family"], families.loc[~is_above, "family"]
-    compared = (
-        f"that of {baselines.best}, the most accurate baseline "
-        f"({formats.number(100 * best['accuracy'], 2)} %)"
+    above, others = (families.loc[each, "family"] for each in (is_above, ~is_above))
+    name = languages.baseline(baselines.best)
+    compared = say(
+        "that of {baseline}, the most accurate baseline ({accuracy} %)",
+        baseline=name,
+        accuracy=formats.number(100 * best["accuracy"], 2),
     )
     if above.empty:
-        by_interval = f"No family has a {setting.percent} interval wholly above {compared}."
+        form = "No family has a {percent} interval wholly above {compared}."
+    elif others.empty:
+        form = "The whole {percent} interval of {above} lies above {compared}."
     else:
-        rest = "" if others.empty else f"; that of {formats.listed(others)} does not"
-        by_interval = (
-            f"The whole {setting.percent} interval of {formats.listed(above)} lies above "
-            f"{compared}{rest}."
+        form = (
+            "The whole {percent} interval of {above} lies above {compared}; that of {others} does "
+            "not."
         )
+    each = {"above": joined(map(family, above)), "others": joined(map(family, others))}
+    by_interval = say(form, percent=setting.percent, compared=compared, **each)
     tests = baselines.tests
     shown = tests["p_holm"] <= setting.significance_level
     more = tests.loc[shown & (tests["ahead"] == tests["family_a"]), "family_a"].tolist()
     less = tests.loc[shown & (tests["ahead"] == tests["family_b"]), "family_a"].tolist()
-    claims = [f"{formats.listed(more or ['no family'])} {_is(more)} more accurate"]
-    if less:
-        claims.append(f"{formats.listed(less)} {_is(less)} less accurate")
-    one = setting.inputs.words.one
-    by_image = (
-        f"{one.capitalize()} by {one}, {' and '.join(claims)} than {baselines.best} in every seed "
-        f"(Holm-adjusted p at most {setting.significance_level:g})."
+    claims = [_claim(more, "more")] + [_claim(less, "less")] * bool(less)
+    words = setting.inputs.words
+    by_image = say(
+        "{Image} by {image}, {claims} than {baseline} in every seed (Holm-adjusted p at most "
+        "{level}).",
+        Image=Said(words.one.capitalize(), zh=languages.of_kind("image", words).zh),
+        image=languages.of_kind("image", words),
+        claims=joined(claims, " and ", "，"),
+        baseline=name,
+        level=f"{setting.significance_level:g}",
     )
     return [by_interval, by_image]
 
 
-def _is(names: list[str]) -> str:
-    return "are" if len(names) > 1 else "is"
+def _claim(names: list[str], how: str) -> Said:
+    """``a, b are more accurate``."""
+    if not names:
+        return say("no family is more accurate")
+    form = f"{{names}} {'are' if len(names) > 1 else 'is'} {how} accurate"
+    return say(form, names=joined(map(family, names)))

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from glassnets.report import baselines, formats
+from glassnets.report.languages import Said, family, joined, say
 from glassnets.report.rendering import render
 from glassnets.report.results import Metrics, Setting
 
@@ -67,33 +68,42 @@ def readable_tests(tests: pd.DataFrame, setting: Setting) -> pd.DataFrame:
     return text
 
 
-def conclusions(table: pd.DataFrame, tests: pd.DataFrame, setting: Setting) -> list[str]:
+def conclusions(table: pd.DataFrame, tests: pd.DataFrame, setting: Setting) -> list[Said]:
     """What the tests let one conclude: a sentence a pair, then one about the family on top.
 
     tests are ``paired_tests.pairwise``'s of the table's families.
     """
     sentences = []
-    top = table["family"][0]
-    rivals = []  # families that the one on top was not shown to beat
     for pair in tests.to_dict("records"):
         a, b, ahead = pair["family_a"], pair["family_b"], pair["ahead"]
-        p = f"Holm-adjusted p {formats.p_value(pair['p_holm'])}"
+        p = say("Holm-adjusted p {p}", p=formats.p_value(pair["p_holm"]))
         if pair["p_holm"] <= setting.significance_level:
-            behind = b if ahead == a else a
-            sentences.append(f"{ahead} is more accurate than {behind} in every seed ({p}).")
+            form = "{ahead} is more accurate than {behind} in every seed ({p})."
+            behind = family(b if ahead == a else a)
+            sentences.append(say(form, ahead=family(ahead), behind=behind, p=p))
             continue
-        why = "neither is ahead in every seed" if ahead == "neither" else p
-        sentences.append(f"No difference was shown between {a} and {b} ({why}).")
-        if top in (a, b):
-            rivals.append(b if top == a else a)
-    if rivals:
-        sentences.append(
-            f"So {top} has the highest mean accuracy, but cannot be called the most accurate: "
-            f"it was not shown to be ahead of {' or '.join(rivals)}."
+        why = say("neither is ahead in every seed") if ahead == "neither" else p
+        form = "No difference was shown between {a} and {b} ({why})."
+        sentences.append(say(form, a=family(a), b=family(b), why=why))
+    top = family(table["family"][0])
+    if equals := rivals(table, tests, setting):
+        form = (
+            "So {top} has the highest mean accuracy, but cannot be called the most accurate: "
+            "it was not shown to be ahead of {rivals}."
         )
+        sentences.append(say(form, top=top, rivals=joined(map(family, equals), " or ")))
     elif len(table) > 1:
-        sentences.append(f"So {top} is the most accurate of these {len(table)} families.")
+        form = "So {top} is the most accurate of these {count} families."
+        sentences.append(say(form, top=top, count=len(table)))
     return sentences
+
+
+def rivals(table: pd.DataFrame, tests: pd.DataFrame, setting: Setting) -> list[str]:
+    """The families that the one on top was not shown to be ahead of."""
+    top = table["family"][0]
+    pairs = tests[tests["p_holm"] > setting.significance_level] if len(tests) else tests
+    names = pairs[["family_a", "family_b"]].itertuples(index=False) if len(pairs) else ()
+    return [b if a == top else a for a, b in names if top in (a, b)]
 
 
 def page(

@@ -1,8 +1,9 @@
 """What all pictures share: their look, the colours of attributions, and their bytes."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 # The templates in .dvc/plots/ use the same, in the same order.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442"]
 MARKS = "osD^vPX*"
+# The family of each colour and mark; others take those that are left, in alphabetical order.
+_FAMILIES = ("attention", "cnn", "feedforward", "lstm", "spiking")
 # A method whose verdict does not hold: its name; its reason and frame where it fails, or is open.
 GREY, WARNING, CAUTION = "#767676", "#c00000", "#a86400"
 MAP = "RdBu_r"  # of attributions: red speaks for the class, blue against it
@@ -30,6 +33,16 @@ _STYLE = {
     "axes.grid": True,
     "grid.color": "#e6e6e6",
 }
+
+
+def family_places(families: Iterable[str]) -> dict[str, int]:
+    """The place in COLOURS and MARKS of each family: a family's is the same in every picture,
+    whatever others there are."""
+    left = count(len(_FAMILIES))
+    return {
+        family: _FAMILIES.index(family) if family in _FAMILIES else next(left) % len(COLOURS)
+        for family in sorted(families)
+    }
 
 
 @contextmanager

@@ -3,25 +3,32 @@ and as data that a page can show."""
 
 import base64
 import io
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import binary_erosion, generate_binary_structure
 
+from glassnets.attribution.verdicts import method_of, reference_of
 from glassnets.data.inputs import Inputs
-from glassnets.report import kinds
+from glassnets.report import kinds, languages
 from glassnets.report.agreement import Attributions
 from glassnets.report.drawing import MAP, coloured
 from glassnets.report.leaderboards import by_rank, controls, verdict
 from glassnets.report.results import Results
 
-_PALETTE = (colormaps[MAP](np.linspace(0, 1, 255))[:, :3] * 255).round().astype(np.uint8)
-_IMAGES = 40  # at most, which bounds the page's size
+_LEVELS = 31  # of colour on either side of white: more cannot be told apart, and take more space
+_PALETTE = (colormaps[MAP](np.linspace(0, 1, 2 * _LEVELS + 1))[:, :3] * 255).round().astype(np.uint8)
+_IMAGES = 100  # at most
+_SIZE = 3_400_000  # of the data as JSON, at most: with all else, the page has less than 5 MB
 _OUTLINE = 4  # pixels of the evidence's outline to one of the image
+_LIKELIEST = 3  # classes whose probabilities are displayed
 
 # What an image of the sample is an example of, in the order in which they are offered.
 KINDS = ("families disagree", "all are wrong", "all are right")
@@ -30,22 +37,38 @@ KINDS = ("families disagree", "all are wrong", "all are right")
 _GREY_IMAGES = Inputs()
 
 
-def explorer(results: Mapping[str, Results], inputs: Inputs = _GREY_IMAGES) -> dict[str, Any]:
+def explorer(
+    results: Mapping[str, Results], inputs: Inputs = _GREY_IMAGES, size: int = _SIZE
+) -> dict[str, Any]:
     """All that the page displays, as JSON: of the first seed's networks.
 
     Gives ``size`` [h, w]; ``seed``; ``images``, a PNG as data URI with one image under another;
     ``evidence``, the like of its outlines, or None; ``sample``, for each image its index, label,
-    kind (of `KINDS`) and predictions by family; ``methods``, variants, the best supported first;
-    and for each of ``families`` by method: ``maps`` (a PNG, one map under another) and
-    `Verdict.as_data`. Classes are called by name where they have one. Of a larger sample,
-    the images are those of `_chosen`.
+    kind (of `KINDS`), predictions by family, and ``likeliest``, by family the most probable
+    classes, each with its probability, where these are known; ``methods``, variants, the best
+    supported first; ``names`` of methods and references by language; ``pictures``, PNGs, one map
+    under another; and for each of ``families`` by variant: ``maps`` (a place in pictures),
+    ``verdict`` by language, its ``value``, whether it is ``doubtful``, and ``scores``, heading and
+    text. Classes are called by name where they have one. The images are those of `_chosen`, as
+    many as take up no more than a size in bytes.
 
     Of a table there are ``columns``, their names, and ``rows``, of each row their values as text,
     and in place of the PNG of ``maps`` for each row `bars`; of series ``lines``, of each series
     and channel the points of a line within 100 × 100. ``images`` is then their name alone.
     """
+    count = _IMAGES
+    while True:
+        data = _explorer(results, inputs, count)
+        shown = len(data["sample"])
+        taken = len(json.dumps(data, ensure_ascii=False))
+        if taken <= size or shown == 1:
+            return data
+        count = max(1, min(shown - 1, int(0.97 * shown * size / taken)))
+
+
+def _explorer(results: Mapping[str, Results], inputs: Inputs, images: int) -> dict[str, Any]:
     whole = {family: each.attributions for family, each in results.items()}
-    chosen = _chosen(whole)
+    chosen = _chosen(whole, images)
     per_image = ("images", "index", "labels", "evidence")
     attributions = {
         family: {
@@ -57,33 +80,64 @@ def explorer(results: Mapping[str, Results], inputs: Inputs = _GREY_IMAGES) -> d
     first = next(iter(attributions.values()))
     boards = {family: each.leaderboard for family, each in results.items()}
     blind, methods = controls(boards), by_rank(boards)
-    drawn = bars if inputs.kind == "table" else heat
-    return {
+    pictures: dict[str, int] = {}  # the same map by several families, as of controls, stands once
+    drawn: Callable[[NDArray[np.float32]], Any] = bars
+    if inputs.kind != "table":
+        drawn = lambda maps: pictures.setdefault(heat(maps), len(pictures))  # noqa: E731
+    predictions = {family: each.predictions for family, each in results.items()}
+    data = {
         "size": list(first["images"].shape[1:3]),
         "seed": int(first["seeds"][0]),
         **_inputs(first["images"], inputs),
         "evidence": _outlines(first["evidence"]) if "evidence" in first else None,
-        "sample": _sample(attributions, inputs),
+        "sample": _sample(attributions, predictions, inputs),
         "methods": methods,
+        "names": _names(methods),
         "families": {
             family: {
                 method: {"maps": drawn(each.attributions[method][0][chosen])}
-                | verdict(boards[family], method, method in blind, "make run").as_data()
+                | _verdict(boards[family], method, method in blind)
                 for method in methods
                 if method in each.attributions
             }
             for family, each in results.items()
         },
     }
+    return data | {"pictures": list(pictures)}
 
 
-def _chosen(attributions: Attributions) -> NDArray[np.int64]:
-    """The rows of at most `_IMAGES` images of the sample, those first that some network of the
-    first seed predicts wrongly, in the sample's order."""
+def _verdict(board: pd.DataFrame, method: str, control: bool) -> dict[str, Any]:
+    own = verdict(board, method, control, "make run")
+    return {
+        "verdict": languages.said(own.text).as_data(),
+        "value": own.value,
+        "doubtful": own.doubtful,
+        "scores": [(heading, in_brackets(text)) for heading, text in own.scores],
+    }
+
+
+def in_brackets(interval: str) -> str:
+    """``0.41 (0.38 to 0.44)`` as ``0.41 [0.38, 0.44]``, which reads the same in every language."""
+    return re.sub(r" \((\S+) to (\S+)\)", r" [\1, \2]", interval)
+
+
+def _names(variants: list[str]) -> dict[str, dict[str, dict[str, str]]]:
+    methods = dict.fromkeys(method_of(variant) for variant in variants)
+    references = dict.fromkeys(own for variant in variants if (own := reference_of(variant)))
+    return {
+        "methods": {name: languages.method(name).as_data() for name in methods},
+        "references": {name: languages.reference(name).as_data() for name in references},
+        "variants": {name: languages.variant(name).as_data() for name in variants},
+    }
+
+
+def _chosen(attributions: Attributions, most: int) -> NDArray[np.int64]:
+    """The rows of at most so many images of the sample, those first that some network of the first
+    seed predicts wrongly, in the sample's order."""
     first = next(iter(attributions.values()))
     wrong = np.any([a["predictions"][0] != first["labels"] for a in attributions.values()], axis=0)
     order = np.argsort(~wrong, kind="stable")
-    return np.sort(order[:_IMAGES])
+    return np.sort(order[:most])
 
 
 def _inputs(images: NDArray[Any], inputs: Inputs) -> dict[str, Any]:
@@ -121,19 +175,43 @@ def bars(maps: NDArray[np.float32]) -> list[list[tuple[int, float]]]:
     return made
 
 
-def _sample(attributions: Attributions, inputs: Inputs) -> list[dict[str, Any]]:
+def _sample(
+    attributions: Attributions, predictions: Mapping[str, pd.DataFrame], inputs: Inputs
+) -> list[dict[str, Any]]:
     first = next(iter(attributions.values()))
+    seed = int(first["seeds"][0])
+    likeliest = {f: _likeliest(table, seed, inputs) for f, table in predictions.items()}
     sample = []
     for i, (index, label) in enumerate(zip(first["index"], first["labels"], strict=True)):
-        predictions = {f: int(arrays["predictions"][0, i]) for f, arrays in attributions.items()}
-        classes = set(predictions.values())
+        predicted = {f: int(arrays["predictions"][0, i]) for f, arrays in attributions.items()}
+        classes = set(predicted.values())
         kind = KINDS[0] if len(classes) > 1 else KINDS[2] if classes == {int(label)} else KINDS[1]
-        image = {"index": int(index), "label": int(label), "kind": kind, "predictions": predictions}
+        image: dict[str, Any] = {"index": int(index), "label": int(label), "kind": kind}
+        image["predictions"] = predicted
         if inputs.class_names is not None:
             image["label"] = inputs.class_name(label)
-            image["predictions"] = {f: inputs.class_name(k) for f, k in predictions.items()}
-        sample.append(image)
+            image["predictions"] = {f: inputs.class_name(k) for f, k in predicted.items()}
+        known = {f: each[int(index)] for f, each in likeliest.items() if int(index) in each}
+        sample.append(image | {"likeliest": known})
     return sample
+
+
+def _likeliest(
+    table: pd.DataFrame | None, seed: int, inputs: Inputs
+) -> dict[int, list[tuple[str, float]]]:
+    """By an image's index the most probable classes for a seed's network, and their probabilities;
+    none where predictions.csv has no probabilities."""
+    columns = [] if table is None else [c for c in table if str(c).startswith("probability_")]
+    if table is None or not columns:
+        return {}
+    names = inputs.class_list(str(column).removeprefix("probability_") for column in columns)
+    own = table[table["seed"] == seed]
+    probabilities = own[columns].to_numpy()
+    order = (-probabilities).argsort(axis=1, kind="stable")[:, :_LIKELIEST]
+    return {
+        int(index): [(names[place], round(float(each[place]), 5)) for place in places]
+        for index, each, places in zip(own["index"], probabilities, order, strict=True)
+    }
 
 
 def _stack(images: NDArray[Any]) -> NDArray[Any]:
@@ -143,7 +221,7 @@ def _stack(images: NDArray[Any]) -> NDArray[Any]:
 
 def heat(maps: NDArray[np.float32]) -> str:
     """Attributions (n, h, w) one under another, a PNG as data URI."""
-    levels = np.rint(127 + 127 * coloured(maps)).astype(np.uint8)
+    levels = np.rint(_LEVELS + _LEVELS * coloured(maps)).astype(np.uint8)
     drawn = Image.fromarray(_stack(levels))
     drawn.putpalette(_PALETTE.tobytes())
     return data_uri(drawn)

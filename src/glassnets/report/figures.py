@@ -1,7 +1,6 @@
 """Figures of metrics: the families of a dataset side by side, and those of a single run."""
 
 from collections.abc import Mapping
-from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from sklearn.metrics import ConfusionMatrixDisplay
 
 from glassnets.data.inputs import Inputs, Words
 from glassnets.report import formats
-from glassnets.report.drawing import COLOURS, MARKS, figure, png
+from glassnets.report.drawing import COLOURS, MARKS, family_places, figure, png
 from glassnets.report.kinds import short
 from glassnets.report.results import Results, Setting
 
@@ -34,8 +33,8 @@ def comparison(setting: Setting, table: pd.DataFrame, results: Mapping[str, Resu
     table: ``comparison.table``'s. results: by family.
     """
     looks: _Looks = {
-        family: {"color": colour, "marker": mark}
-        for family, colour, mark in zip(sorted(results), cycle(COLOURS), cycle(MARKS), strict=False)
+        family: {"color": COLOURS[place], "marker": MARKS[place]}
+        for family, place in family_places(results).items()
     }
     with figure(13, 4.6, layout="constrained") as drawn:
         left, middle, right = drawn.subplots(1, 3)

@@ -20,7 +20,9 @@ from glassnets.attribution.verdicts import FAILS, HOLDS, UNDECIDED, VALUES
 from glassnets.data.inputs import WORDS, Words
 from glassnets.errors import GlassnetsError
 from glassnets.report.drawing import CAUTION, COLOURS, GREY, WARNING, figure, margins
+from glassnets.report import languages
 from glassnets.report.formats import columns_of, interval, percent
+from glassnets.report.languages import Said, say
 
 CONTROL = "control"
 MARKS = {HOLDS: "✓", UNDECIDED: "?", FAILS: "✗", CONTROL: ""}
@@ -158,23 +160,27 @@ def verdict(leaderboard: pd.DataFrame | None, method: str, control: bool, comman
         ) from error
 
 
-def _in_words(row: Any, ranked: int) -> str:
+def _in_words(row: Any, ranked: int) -> Said:
     """``holds under 80 % of the choices (unstable), rank 1 of 24``; else why it does not."""
-    unstable = " (unstable)" if row["unstable"] else ""
+    unstable = say(" (unstable)") if row["unstable"] else ""
     if row["verdict"] == HOLDS:
-        share = percent(round(row["share"], 2))
-        return (
-            f"holds, and under {share} of the choices{unstable}, rank {row['rank']:.0f} of {ranked}"
+        return say(
+            "holds, and under {share} of the choices{unstable}, rank {rank} of {ranked}",
+            share=percent(round(row["share"], 2)),
+            unstable=unstable,
+            rank=f"{row['rank']:.0f}",
+            ranked=ranked,
         )
-    why = row["reasons"]
+    why = languages.reasons(row["reasons"])
     if row["verdict"] == UNDECIDED:
-        return f"{why}{unstable}" if why.startswith("undecided") else f"undecided: {why}{unstable}"
+        form = "{why}{unstable}" if why.startswith("undecided") else "undecided: {why}{unstable}"
+        return say(form, why=why, unstable=unstable)
     if row["verdict"] == FAILS:
-        return f"fails{unstable}: {why}"
+        return say("fails{unstable}: {why}", why=why, unstable=unstable)
     raise ValueError(f"verdict {row['verdict']}")
 
 
-_CONTROL = "a control: it does not depend on the network"
+_CONTROL = say("a control: it does not depend on the network")
 
 
 def readable(leaderboard: pd.DataFrame) -> pd.DataFrame:

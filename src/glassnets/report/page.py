@@ -1,24 +1,48 @@
 """report.html: one page that holds all it displays, opens from disk, and requests nothing."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
+import re
+from collections.abc import Callable, Iterable, Mapping
+from importlib import resources
+from typing import Any, NamedTuple
 
 import pandas as pd
 from markupsafe import Markup
 
 from glassnets.attribution.scores import HEADLINE, SCORES
+from glassnets.attribution.verdicts import method_of, reference_of
 from glassnets.config.schema import Kind
-from glassnets.report import baselines, charts, comparison, leaderboards, vega, verdicts
-from glassnets.report.explorer import KINDS, explorer
+from glassnets.data.inputs import Words
+from glassnets.report import (
+    answers,
+    baselines,
+    charts,
+    comparison,
+    languages,
+    leaderboards,
+    vega,
+    verdicts,
+)
+from glassnets.report.drawing import COLOURS, family_places
+from glassnets.report.explorer import KINDS, explorer, in_brackets
+from glassnets.report.languages import LANGUAGES, Said, Text, say
 from glassnets.report.rendering import render
 from glassnets.report.results import Results, Setting
+from glassnets.report.terms import OF_COLUMNS, TERMS
 
 _TRAINING_LOSS: Mapping[Kind, str] = {
     "image": "loss on (augmented) training images",
-    "table": "loss on training rows",
-    "series": "loss on training series",
+    "table": "loss on training images",
+    "series": "loss on training images",
 }
+
+
+class Grid(NamedTuple):
+    """A table of the page: headings with their terms, or None; rows of what stands in them, each
+    row's name first, and under it why, if there is a reason."""
+
+    headings: list[tuple[Said, str | None]]
+    rows: list[tuple[Said, Said | None, list[Said]]]
 
 
 def page(
@@ -38,62 +62,198 @@ def page(
     results: by family. table: `comparison.table`'s. tests: `paired_tests.pairwise`'s. beside:
     `baselines.beside`'s. run: how the results were made, text by heading. params: the parameters
     that all depends on, as YAML.
-    columns: of a table, by family the picture of its columns: ``uri``, ``variant``, ``verdict``.
+    columns: of a table, by family the picture of its columns: ``uri``, ``variant``.
     studied: whether other stages write pages on the dataset's networks beside the report.
     """
     boards = {family: each.leaderboard for family, each in results.items()}
-    conclusions = comparison.conclusions(table, tests, setting)
-    families = table["family"].tolist()
+    words = setting.inputs.words
+    t = Text(words)
+    explained = explorer(results, setting.inputs)
+    places = family_places(results)
     return render(
         "page.html",
+        t=t,
         setting=setting,
-        families=families,
-        answer=conclusions[-1] if conclusions else f"{families[0]} is the only family.",
-        conclusions=conclusions,
-        table=comparison.readable(table, setting),
-        tests=comparison.readable_tests(tests, setting),
-        baselines=baselines.readable(beside, setting),
+        families=table["family"].tolist(),
+        name=languages.family,
+        variant=languages.variant,
+        colours={family: COLOURS[place] for family, place in places.items()},
+        marks={family: place for family, place in places.items()},
+        answers=[
+            ("Is one network better?", answers.network(table, tests, beside, setting)),
+            ("Which explanation to believe?", answers.explanation(results)),
+            ("On what does that depend?", answers.dependence(results)),
+        ],
+        lines=answers.lines(table, results),
+        marks_of=leaderboards.MARKS,
+        conclusions=comparison.conclusions(table, tests, setting),
+        table=_grid(comparison.readable(table, setting), languages.family),
+        tests=_tests(comparison.readable_tests(tests, setting)),
+        baselines=_grid(baselines.readable(beside, setting), languages.baseline),
         trained_on=beside.table["images"][0],
         worth=baselines.conclusions(table, beside, setting),
-        best=beside.best,
-        versus=comparison.readable_tests(beside.tests, setting),
-        verdicts=verdicts.conclusions(results),
-        decisions=verdicts.decisions(results, setting.inputs.words),
-        shares=verdicts.shares(results),
-        leaderboards={f: leaderboards.readable(board) for f, board in boards.items()},
-        reasons={f: leaderboards.marked_reasons(board) for f, board in boards.items()},
-        scores=SCORES,
+        best=languages.baseline(beside.best),
+        versus=_tests(comparison.readable_tests(beside.tests, setting)),
+        decisions=_decisions(results),
+        shares=_shares(verdicts.shares(results)),
+        leaderboards={family: _board(board) for family, board in boards.items()},
+        measured=leaderboards.measured(pd.concat(boards.values())),
+        terms=TERMS,
         localized=any("average_precision" in board for board in boards.values()),
         kinds=KINDS,
-        said=setting.inputs.words.of,
         columns=columns,
         studied=studied,
         run=run,
         params=params,
-        charts=_script(_charts(setting, results, table)),
-        explorer=_script(explorer(results, setting.inputs)),
+        most_confused=charts.most_confused(e.confusion_matrix for e in results.values()),
+        confusion_colours=charts.CONFUSION_COLOURS,
+        charts=_script({each: _charts(setting, results, table, each) for each in LANGUAGES}),
+        explorer=_script(explained | {"headings": _headings(t), "dataset": setting.dataset}),
+        shown=len(explained["sample"]),
+        texts=_script(_texts(words)),
         vega=Markup(vega.script(vega.ALTAIR)),
     )
 
 
+def _grid(
+    table: pd.DataFrame, name: Callable[[str], Said], columns: Callable[[str], Said] = say
+) -> Grid:
+    """A table of text, its first column by name, the headings of the others by columns."""
+    headings = [(say(table.columns[0]), None)]
+    headings += [(columns(heading), OF_COLUMNS.get(heading)) for heading in table.columns[1:]]
+    rows = [
+        (name(first), None, [Said(in_brackets(str(cell))) for cell in cells])
+        for first, *cells in table.itertuples(index=False, name=None)
+    ]
+    return Grid(headings, rows)
+
+
+def _tests(table: pd.DataFrame) -> Grid:
+    """`comparison.readable_tests`' table."""
+    names = table.rename(columns={"p (Holm)": "p, corrected"})
+    rows = []
+    for first, second, *cells in names.itertuples(index=False, name=None):
+        other = _family_or_baseline(second)
+        texts = [_ahead(cell) if place == len(cells) - 3 else Said(cell) for place, cell in
+                 enumerate(cells)]
+        rows.append((languages.family(first), None, [other, *texts]))
+    headings: list[tuple[Said, str | None]] = []
+    for heading in names.columns:
+        seed = heading.removeprefix("seed ")
+        known = say("seed {seed}", seed=seed) if seed != heading else say(heading)
+        term = "holm" if heading == "p, corrected" else "mcnemar" if heading == "p" else None
+        headings.append((known, term))
+    return Grid(headings, rows)
+
+
+def _ahead(name: str) -> Said:
+    return say("neither") if name == "neither" else _family_or_baseline(name)
+
+
+def _family_or_baseline(name: str) -> Said:
+    own = languages.family(name)
+    return own if own.zh != own.en else Said(own, own.en, languages.baseline(name).zh)
+
+
+def _decisions(results: Mapping[str, Results]) -> Grid:
+    """Which variant to believe, by the question that one asks."""
+    headings: list[tuple[Said, str | None]] = [(say("if you ask"), None), (say("removal"), "removal")]
+    headings += [(languages.family(family), None) for family in results]
+    rows = []
+    for removal, firsts in answers.first_by_removal(results).items():
+        named = say("any") if removal == "all" else languages.reference(removal)
+        rows.append((Said(verdicts.QUESTIONS[removal]), None, [named, *firsts.values()]))
+    return Grid(headings, rows)
+
+
+def _shares(table: pd.DataFrame) -> Grid:
+    return _grid(table, say, languages.family)
+
+
+def _board(board: pd.DataFrame) -> Grid:
+    """Every variant of a family with its verdict and its scores."""
+    readable = leaderboards.readable(board)
+    why = leaderboards.marked_reasons(board)
+    headings: list[tuple[Said, str | None]] = [
+        (say("method (reference)"), "variant"),
+        (say("verdict"), "verdict"),
+        (say("share of choices"), "share"),
+    ]
+    for key, score in leaderboards.measured(board).items():
+        headings.append((_heading(score.heading, score.arrow), f"score-{key}"))
+    rows = []
+    for name, verdict, share, *scores in readable.itertuples(index=False, name=None):
+        reason = why.get(name)
+        marked = None
+        if reason:
+            mark, _, text = reason.partition(" ")
+            whole = languages.reasons(text)
+            marked = Said(reason, f"{mark} {whole.en}", f"{mark} {whole.zh}")
+        cells = [_verdict(verdict), Said(share), *(Said(in_brackets(text)) for text in scores)]
+        rows.append((languages.variant(name), marked, cells))
+    return Grid(headings, rows)
+
+
+def _heading(heading: str, arrow: str) -> Said:
+    own = say(heading)
+    return Said(f"{own} {arrow}", f"{own.en} {arrow}", f"{own.zh} {arrow}")
+
+
+def _verdict(text: str) -> Said:
+    """``✓ holds, unstable``."""
+    if text == leaderboards.CONTROL:
+        return say("control")
+    mark, _, rest = text.partition(" ")
+    value, _, unstable = rest.partition(", ")
+    each = languages.joined([say(value), *([say(unstable)] if unstable else [])], ", ", "，")
+    return Said(text, f"{mark} {each.en}", f"{mark} {each.zh}")
+
+
+def _headings(t: Text) -> dict[str, dict[str, str]]:
+    """The headings of scores, as the explorer's data has them, by language, and their terms."""
+    return {
+        leaderboards.heading(score): _heading(score.heading, score.arrow).as_data()
+        | {"term": f"term-score-{key}"}
+        for key, score in SCORES.items()
+    }
+
+
 def _charts(
-    setting: Setting, results: Mapping[str, Results], table: pd.DataFrame
+    setting: Setting, results: Mapping[str, Results], table: pd.DataFrame, language: str
 ) -> dict[str, charts.Spec]:
-    words = setting.inputs.words
+    words, inputs = setting.inputs.words, setting.inputs
     histories = {family: each.history for family, each in results.items()}
     by_seed = {family: each.metrics["accuracy"]["by_seed"] for family, each in results.items()}
-    specs = {
-        "accuracy": charts.accuracies(table, by_seed, setting),
-        "train-loss": charts.curves(histories, "loss", _TRAINING_LOSS[setting.inputs.kind]),
-        "validation-loss": charts.curves(histories, "val_loss", f"loss on validation {words.many}"),
-        "reliability": charts.reliability({f: each.reliability for f, each in results.items()}),
+    losses = {
+        "train-loss": ("loss", _TRAINING_LOSS[inputs.kind]),
+        "validation-loss": ("val_loss", "loss on validation images"),
     }
+    specs = {"accuracy": charts.accuracies(table, by_seed, setting, language)}
+    for name, (column, title) in losses.items():
+        of_kind = languages.of_kind(title, words)
+        specs[name] = charts.curves(histories, column, of_kind, language)
+    specs["reliability"] = charts.reliability(
+        {f: each.reliability for f, each in results.items()}, language
+    )
+    most = charts.most_confused(each.confusion_matrix for each in results.values())
     for family, each in results.items():
-        specs[f"confusions-{family}"] = charts.confusions(each.confusion_matrix, setting.inputs)
+        confusions = charts.confusions(each.confusion_matrix, most, inputs, language)
+        specs[f"confusions-{family}"] = confusions
         for score in (HEADLINE, "average_precision"):
             if score in each.leaderboard:
-                specs[f"{score}-{family}"] = charts.leaderboard(each.leaderboard, score)
+                specs[f"{score}-{family}"] = charts.leaderboard(each.leaderboard, score, language)
     return specs
+
+
+def _texts(words: Words) -> dict[str, dict[str, str]]:
+    """The texts of the page's script, ``say("…")``, by language."""
+    source = resources.files("glassnets.report").joinpath("templates", "report.js")
+    return {text: languages.of_kind(text, words).as_data() for text in spoken(source.read_text("utf-8"))}
+
+
+def spoken(script: str) -> Iterable[str]:
+    """The texts of a script's ``say("…")``."""
+    return sorted({json.loads(text) for text in re.findall(r'\bsay\(("(?:[^"\\]|\\.)*")', script)})
 
 
 def _script(content: Any) -> Markup:
