@@ -185,7 +185,9 @@ def lines(table: pd.DataFrame, results: Mapping[str, Results]) -> list[Line]:
 
 def first_by_removal(results: Mapping[str, Results]) -> dict[str, dict[str, Said]]:
     """By removal, and "all", of each family the variants to believe first, or why there is none."""
-    present = {removal for each in results.values() for removal in each.verdicts["first_by_removal"]}
+    present = {
+        removal for each in results.values() for removal in each.verdicts["first_by_removal"]
+    }
     chosen: dict[str, dict[str, Said]] = {}
     for removal in (r for r in REMOVALS if r in present):
         chosen[removal] = {

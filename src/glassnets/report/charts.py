@@ -166,7 +166,9 @@ def curves(
     base = alt.Chart(table).encode(x=alt.X("epoch:Q", axis=axis), color=colours)
     y = alt.Y("mean:Q", title=_in(title, language), scale=alt.Scale(type="log", nice=False))
     layers = [
-        base.mark_area(opacity=0.18).encode(y=alt.Y("min:Q", title=_in(title, language)), y2="max:Q"),
+        base.mark_area(opacity=0.18).encode(
+            y=alt.Y("min:Q", title=_in(title, language)), y2="max:Q"
+        ),
         base.mark_line(strokeWidth=2).encode(
             y=y,
             tooltip=_tooltip(language, "family:N", "epoch:Q", mean=".4f", min=".4f", max=".4f"),
@@ -258,7 +260,9 @@ def leaderboard(board: pd.DataFrame, score: str, language: str = "en") -> Spec:
     table["reasons"] = [_in(languages.reasons(why), language) for why in table["reasons"]]
     table["kind"] = [_in(say(each), language) for each in table["kind"]]
     domain = [_in(say(each), language) for each in kinds]
-    looks = [alt.Scale(domain=domain, range=list(each)) for each in zip(*kinds.values(), strict=True)]
+    looks = [
+        alt.Scale(domain=domain, range=list(each)) for each in zip(*kinds.values(), strict=True)
+    ]
     y_axis = alt.Axis(title=None, labelLimit=190)
     base = alt.Chart(table).encode(
         y=alt.Y("method:N", sort=table["method"].tolist(), axis=y_axis),
@@ -267,7 +271,9 @@ def leaderboard(board: pd.DataFrame, score: str, language: str = "en") -> Spec:
     title = f"{_in(say(SCORES[score].heading), language)} {SCORES[score].arrow}"
     form = dict.fromkeys(("value", "low", "high"), ".3f")
     layers = [
-        base.mark_rule(strokeWidth=3, opacity=0.5).encode(x=alt.X("low:Q", title=title), x2="high:Q"),
+        base.mark_rule(strokeWidth=3, opacity=0.5).encode(
+            x=alt.X("low:Q", title=title), x2="high:Q"
+        ),
         base.mark_point(filled=True, size=80, opacity=1).encode(
             x=alt.X("value:Q", scale=_NOT_FROM_ZERO),
             shape=alt.Shape("kind:N", scale=looks[1], legend=None),

@@ -24,7 +24,9 @@ from glassnets.report.leaderboards import by_rank, controls, verdict
 from glassnets.report.results import Results
 
 _LEVELS = 31  # of colour on either side of white: more cannot be told apart, and take more space
-_PALETTE = (colormaps[MAP](np.linspace(0, 1, 2 * _LEVELS + 1))[:, :3] * 255).round().astype(np.uint8)
+_PALETTE = (
+    (colormaps[MAP](np.linspace(0, 1, 2 * _LEVELS + 1))[:, :3] * 255).round().astype(np.uint8)
+)
 _IMAGES = 100  # at most
 _SIZE = 3_400_000  # of the data as JSON, at most: with all else, the page has less than 5 MB
 _OUTLINE = 4  # pixels of the evidence's outline to one of the image

@@ -112,6 +112,9 @@ def of_kind(text: str, words: Words) -> Said:
         chinese = chinese.replace(written, other)
     english = words.of(text)
     if words.one != "image":
+        each = {"Images": words.many, "Image": words.one, "Pixels": words.players}
+        for written, other in each.items():
+            english = re.sub(rf"\b{written}\b", other.capitalize(), english)
         english = re.sub(rf"\b([Aa])n (?={words.one}\b)", r"\1 ", english)
     return Said(english, zh=chinese)
 
@@ -164,15 +167,17 @@ def _pattern(form: str) -> re.Pattern[str]:
 def _read(text: str, forms: Iterable[str]) -> Said:
     for form in forms:
         if match := _pattern(form).fullmatch(text):
-            return say(form, **{name: _value(name, each) for name, each in match.groupdict().items()})
-    return Said(text)
+            return say(
+                form, **{name: _value(name, each) for name, each in match.groupdict().items()}
+            )
+    return Said(text, zh=CHINESE.get(text))
 
 
 def _value(name: str, text: str) -> Said:
     match name:
         case "control":
             return variant(text)
-        case "claim":
+        case "claim" | "test":
             return _read(text, _CLAIMS)
         case "count":
             return _read(text, _COUNTS)

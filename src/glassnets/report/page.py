@@ -10,7 +10,6 @@ import pandas as pd
 from markupsafe import Markup
 
 from glassnets.attribution.scores import HEADLINE, SCORES
-from glassnets.attribution.verdicts import method_of, reference_of
 from glassnets.config.schema import Kind
 from glassnets.data.inputs import Words
 from glassnets.report import (
@@ -62,7 +61,7 @@ def page(
     results: by family. table: `comparison.table`'s. tests: `paired_tests.pairwise`'s. beside:
     `baselines.beside`'s. run: how the results were made, text by heading. params: the parameters
     that all depends on, as YAML.
-    columns: of a table, by family the picture of its columns: ``uri``, ``variant``.
+    columns: of a table, by family the picture of its columns: ``uri``, and ``verdict``.
     studied: whether other stages write pages on the dataset's networks beside the report.
     """
     boards = {family: each.leaderboard for family, each in results.items()}
@@ -78,7 +77,7 @@ def page(
         name=languages.family,
         variant=languages.variant,
         colours={family: COLOURS[place] for family, place in places.items()},
-        marks={family: place for family, place in places.items()},
+        marks=places,
         answers=[
             ("Is one network better?", answers.network(table, tests, beside, setting)),
             ("Which explanation to believe?", answers.explanation(results)),
@@ -103,7 +102,7 @@ def page(
         kinds=KINDS,
         columns=columns,
         studied=studied,
-        run=run,
+        run={languages.said(name): languages.said(text) for name, text in run.items()},
         params=params,
         most_confused=charts.most_confused(e.confusion_matrix for e in results.values()),
         confusion_colours=charts.CONFUSION_COLOURS,
@@ -116,16 +115,22 @@ def page(
 
 
 def _grid(
-    table: pd.DataFrame, name: Callable[[str], Said], columns: Callable[[str], Said] = say
+    table: pd.DataFrame, name: Callable[[str], Said], columns: Callable[[str], Said] | None = None
 ) -> Grid:
     """A table of text, its first column by name, the headings of the others by columns."""
-    headings = [(say(table.columns[0]), None)]
-    headings += [(columns(heading), OF_COLUMNS.get(heading)) for heading in table.columns[1:]]
+    first, *others = table.columns
+    headings: list[tuple[Said, str | None]] = [(say(first), None)]
+    headings += [((columns or _column)(each), OF_COLUMNS.get(each)) for each in others]
     rows = [
         (name(first), None, [Said(in_brackets(str(cell))) for cell in cells])
         for first, *cells in table.itertuples(index=False, name=None)
     ]
     return Grid(headings, rows)
+
+
+def _column(heading: str) -> Said:
+    percent, _, rest = heading.rpartition(" ")
+    return say("{percent} CI", percent=percent) if rest == "CI" else say(heading)
 
 
 def _tests(table: pd.DataFrame) -> Grid:
@@ -134,8 +139,10 @@ def _tests(table: pd.DataFrame) -> Grid:
     rows = []
     for first, second, *cells in names.itertuples(index=False, name=None):
         other = _family_or_baseline(second)
-        texts = [_ahead(cell) if place == len(cells) - 3 else Said(cell) for place, cell in
-                 enumerate(cells)]
+        texts = [
+            _ahead(cell) if place == len(cells) - 3 else Said(cell)
+            for place, cell in enumerate(cells)
+        ]
         rows.append((languages.family(first), None, [other, *texts]))
     headings: list[tuple[Said, str | None]] = []
     for heading in names.columns:
@@ -157,7 +164,10 @@ def _family_or_baseline(name: str) -> Said:
 
 def _decisions(results: Mapping[str, Results]) -> Grid:
     """Which variant to believe, by the question that one asks."""
-    headings: list[tuple[Said, str | None]] = [(say("if you ask"), None), (say("removal"), "removal")]
+    headings: list[tuple[Said, str | None]] = [
+        (say("if you ask"), None),
+        (say("removal"), "removal"),
+    ]
     headings += [(languages.family(family), None) for family in results]
     rows = []
     for removal, firsts in answers.first_by_removal(results).items():
@@ -248,7 +258,9 @@ def _charts(
 def _texts(words: Words) -> dict[str, dict[str, str]]:
     """The texts of the page's script, ``say("…")``, by language."""
     source = resources.files("glassnets.report").joinpath("templates", "report.js")
-    return {text: languages.of_kind(text, words).as_data() for text in spoken(source.read_text("utf-8"))}
+    return {
+        text: languages.of_kind(text, words).as_data() for text in spoken(source.read_text("utf-8"))
+    }
 
 
 def spoken(script: str) -> Iterable[str]:

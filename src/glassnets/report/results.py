@@ -9,7 +9,8 @@ import pandas as pd
 from glassnets.config.schema import Dataset
 from glassnets.data import Arrays
 from glassnets.data.inputs import Inputs
-from glassnets.report import formats
+from glassnets.report import formats, languages
+from glassnets.report.languages import Said, joined, say
 
 Metrics = Mapping[str, Mapping[str, Any]]  # a cell's metrics.json: by metric, `bootstrap.summary`
 
@@ -67,21 +68,21 @@ class Setting:
         return formats.percent(self.confidence_level)
 
 
-def split_in_words(dataset: Dataset) -> str:
+def split_in_words(dataset: Dataset) -> Said:
     """How the test part was taken."""
     if dataset.split == "official":
-        return "Official split"
+        return say("Official split")
     words = Inputs.of(dataset).words
-    if dataset.split == "by_time":
-        how = f"test_size {dataset.test_size:g}"
-        if dataset.max_images is not None:
-            how += f", of the first {words.count(dataset.max_images)}"
-        return f"Split by time, the latest to test on ({how})"
-    how = f"test_size {dataset.test_size:g}, random_state {dataset.random_state}"
-    if dataset.stratify:
-        how += ", stratified"
+    how: list[str] = [f"test_size {dataset.test_size:g}"]
+    if dataset.split != "by_time":
+        how.append(f"random_state {dataset.random_state}")
+        how += [say("stratified")] * bool(dataset.stratify)
     if dataset.max_images is not None:
-        how += f", of the first {words.count(dataset.max_images)}"
-    if dataset.split == "grouped":
-        return f"Random split of whole groups, none of which lies in two parts ({how})"
-    return f"Random split ({how})"
+        number = f"{dataset.max_images:,} {languages.of_kind('image', words).zh}"
+        count = Said(words.count(dataset.max_images), zh=number)
+        how.append(say("of the first {count}", count=count))
+    form = {
+        "by_time": "Split by time, the latest to test on ({how})",
+        "grouped": "Random split of whole groups, none of which lies in two parts ({how})",
+    }.get(dataset.split, "Random split ({how})")
+    return say(form, how=joined(how, ", ", "，"))

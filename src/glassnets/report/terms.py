@@ -81,8 +81,10 @@ TERMS: Mapping[str, Term] = {
             "What the tests of a variant come to, for the networks of one family: it holds, fails "
             "or is undecided. It is on the method, not on a single map.",
         ),
-        "holds": ("✓ holds", "Every test was shown to be passed. No fault was found; the maps may "
-                  "still be wrong."),
+        "holds": (
+            "✓ holds",
+            "Every test was shown to be passed. No fault was found; the maps may still be wrong.",
+        ),
         "undecided": (
             "? undecided",
             "No test was shown to be failed, but not all were shown to be passed: there were too "
@@ -196,7 +198,6 @@ TERMS: Mapping[str, Term] = {
 
 # The terms that explain the columns of tables.
 OF_COLUMNS = {
-    "accuracy %": None,
     "balanced %": "balanced",
     "log loss": "log-loss",
     "F1 %": "f1",

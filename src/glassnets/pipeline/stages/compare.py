@@ -24,11 +24,13 @@ from glassnets.report import (
     comparison,
     drawing,
     figures,
+    languages,
     leaderboards,
     model_card,
     page,
     verdicts,
 )
+from glassnets.report.languages import say
 from glassnets.report.results import Results, Setting, split_in_words
 
 Output = str | bytes | pd.DataFrame | dict[str, float]
@@ -118,8 +120,9 @@ def compare(params: Params, dataset: str) -> None:
                 each.leaderboard, variant, False, f"make run DATASET={dataset}"
             )
             uri = "data:image/png;base64," + base64.b64encode(png).decode()
-            name = leaderboards.titled(variant)
-            pictures[family] = {"uri": uri, "variant": name, "verdict": f"{name}: {verdict.text}"}
+            name = languages.variant(variant)
+            words = say("{method}: {verdict}", method=name, verdict=verdict.text)
+            pictures[family] = {"uri": uri, "verdict": words}
     yaml = _yaml(params, data)
     studied = dataset in params.studied_datasets
     outputs["report.html"] = page.page(
@@ -202,15 +205,22 @@ def _run(params: Params, dataset: str) -> dict[str, str]:
     planting = data.planting
     packages = artefacts.load_json(artefacts.manifest("compare", dataset))["packages"]
     source = params.dataset(planting.source) if planting else data
-    made = f", on which patterns were planted: images of {planting.source}" if planting else ""
     called = {"images": Inputs.of(data).words.many}
-    hashes = {called.get(key, key): sha256 for key, sha256 in source.sha256 or ()}
+    planted = "sha256 {sha256}, on which patterns were planted: images of {source}"
+    form, given = (planted, {"source": planting.source}) if planting else ("sha256 {sha256}", {})
+    raw = {say(f"Raw {called.get(key, key)}"): value for key, value in source.sha256 or ()}
+    threads = "{inside} in an operation, {beside} beside each other; deterministic kernels"
     return {
-        **{f"Raw {name}": f"sha256 {sha256}{made}" for name, sha256 in hashes.items()},
-        "Versions": ", ".join(f"{name} {version}" for name, version in packages.items()),
-        "Threads": f"{runtime.intra_op_threads} in an operation, {runtime.inter_op_threads} beside "
-        "each other; deterministic kernels",
-        "Rebuild": f"make run DATASET={dataset} (all results: results/{dataset}/)",
+        **{name: say(form, sha256=sha256, **given) for name, sha256 in raw.items()},
+        say("Versions"): ", ".join(f"{name} {version}" for name, version in packages.items()),
+        say("Threads"): say(
+            threads, inside=runtime.intra_op_threads, beside=runtime.inter_op_threads
+        ),
+        say("Rebuild"): say(
+            "{command} (all results: {folder})",
+            command=f"make run DATASET={dataset}",
+            folder=f"results/{dataset}/",
+        ),
     }
 
 
