@@ -152,7 +152,7 @@ def lines(table: pd.DataFrame, results: Mapping[str, Results]) -> list[Line]:
     span = (most - least) or 1
 
     def place(value: float) -> float:
-        return round(4 + 92 * (value - least) / span, 2)
+        return round(float(4 + 92 * (value - least) / span), 2)
 
     made = []
     for row in table.to_dict("records"):

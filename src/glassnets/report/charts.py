@@ -68,10 +68,13 @@ def _in(text: languages.Said, language: str) -> str:
 
 def _tooltip(language: str, *names: str, **formats: str) -> list[Any]:
     """Columns as they are, then columns in a format, by their headings in the language."""
-    columns = {name: {} for name in names} | {f"{n}:Q": {"format": f} for n, f in formats.items()}
+
+    def heading(name: str) -> str:
+        return _in(say(_HEADINGS[name.partition(":")[0]]), language)
+
     return [
-        alt.Tooltip(name, title=_in(say(_HEADINGS[name.partition(":")[0]]), language), **form)
-        for name, form in columns.items()
+        *(alt.Tooltip(name, title=heading(name)) for name in names),
+        *(alt.Tooltip(f"{n}:Q", title=heading(n), format=form) for n, form in formats.items()),
     ]
 
 

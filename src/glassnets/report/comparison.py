@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from glassnets.report import baselines, formats
-from glassnets.report.languages import Said, family, joined, say
+from glassnets.report import baselines, formats, languages
+from glassnets.report.languages import Said, joined, say
 from glassnets.report.rendering import render
 from glassnets.report.results import Metrics, Setting
 
@@ -79,19 +79,19 @@ def conclusions(table: pd.DataFrame, tests: pd.DataFrame, setting: Setting) -> l
         p = say("Holm-adjusted p {p}", p=formats.p_value(pair["p_holm"]))
         if pair["p_holm"] <= setting.significance_level:
             form = "{ahead} is more accurate than {behind} in every seed ({p})."
-            behind = family(b if ahead == a else a)
-            sentences.append(say(form, ahead=family(ahead), behind=behind, p=p))
+            behind = languages.family(b if ahead == a else a)
+            sentences.append(say(form, ahead=languages.family(ahead), behind=behind, p=p))
             continue
         why = say("neither is ahead in every seed") if ahead == "neither" else p
         form = "No difference was shown between {a} and {b} ({why})."
-        sentences.append(say(form, a=family(a), b=family(b), why=why))
-    top = family(table["family"][0])
+        sentences.append(say(form, a=languages.family(a), b=languages.family(b), why=why))
+    top = languages.family(table["family"][0])
     if equals := rivals(table, tests, setting):
         form = (
             "So {top} has the highest mean accuracy, but cannot be called the most accurate: "
             "it was not shown to be ahead of {rivals}."
         )
-        sentences.append(say(form, top=top, rivals=joined(map(family, equals), " or ")))
+        sentences.append(say(form, top=top, rivals=joined(map(languages.family, equals), " or ")))
     elif len(table) > 1:
         form = "So {top} is the most accurate of these {count} families."
         sentences.append(say(form, top=top, count=len(table)))

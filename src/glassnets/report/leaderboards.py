@@ -19,8 +19,8 @@ from glassnets.attribution.scores import SCORES, Score
 from glassnets.attribution.verdicts import FAILS, HOLDS, UNDECIDED, VALUES
 from glassnets.data.inputs import WORDS, Words
 from glassnets.errors import GlassnetsError
-from glassnets.report.drawing import CAUTION, COLOURS, GREY, WARNING, figure, margins
 from glassnets.report import languages
+from glassnets.report.drawing import CAUTION, COLOURS, GREY, WARNING, figure, margins
 from glassnets.report.formats import columns_of, interval, percent
 from glassnets.report.languages import Said, say
 

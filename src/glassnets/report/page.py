@@ -36,12 +36,16 @@ _TRAINING_LOSS: Mapping[Kind, str] = {
 }
 
 
+Heading = tuple[Said, str | None]
+Row = tuple[Said, Said | None, list[Said]]
+
+
 class Grid(NamedTuple):
     """A table of the page: headings with their terms, or None; rows of what stands in them, each
     row's name first, and under it why, if there is a reason."""
 
-    headings: list[tuple[Said, str | None]]
-    rows: list[tuple[Said, Said | None, list[Said]]]
+    headings: list[Heading]
+    rows: list[Row]
 
 
 def page(
@@ -93,7 +97,7 @@ def page(
         worth=baselines.conclusions(table, beside, setting),
         best=languages.baseline(beside.best),
         versus=_tests(comparison.readable_tests(beside.tests, setting)),
-        decisions=_decisions(results),
+        decisions=_decisions(results, words),
         shares=_shares(verdicts.shares(results)),
         leaderboards={family: _board(board) for family, board in boards.items()},
         measured=leaderboards.measured(pd.concat(boards.values())),
@@ -119,9 +123,9 @@ def _grid(
 ) -> Grid:
     """A table of text, its first column by name, the headings of the others by columns."""
     first, *others = table.columns
-    headings: list[tuple[Said, str | None]] = [(say(first), None)]
+    headings: list[Heading] = [(say(first), None)]
     headings += [((columns or _column)(each), OF_COLUMNS.get(each)) for each in others]
-    rows = [
+    rows: list[Row] = [
         (name(first), None, [Said(in_brackets(str(cell))) for cell in cells])
         for first, *cells in table.itertuples(index=False, name=None)
     ]
@@ -136,7 +140,7 @@ def _column(heading: str) -> Said:
 def _tests(table: pd.DataFrame) -> Grid:
     """`comparison.readable_tests`' table."""
     names = table.rename(columns={"p (Holm)": "p, corrected"})
-    rows = []
+    rows: list[Row] = []
     for first, second, *cells in names.itertuples(index=False, name=None):
         other = _family_or_baseline(second)
         texts = [
@@ -144,7 +148,7 @@ def _tests(table: pd.DataFrame) -> Grid:
             for place, cell in enumerate(cells)
         ]
         rows.append((languages.family(first), None, [other, *texts]))
-    headings: list[tuple[Said, str | None]] = []
+    headings: list[Heading] = []
     for heading in names.columns:
         seed = heading.removeprefix("seed ")
         known = say("seed {seed}", seed=seed) if seed != heading else say(heading)
@@ -162,36 +166,37 @@ def _family_or_baseline(name: str) -> Said:
     return own if own.zh != own.en else Said(own, own.en, languages.baseline(name).zh)
 
 
-def _decisions(results: Mapping[str, Results]) -> Grid:
+def _decisions(results: Mapping[str, Results], words: Words) -> Grid:
     """Which variant to believe, by the question that one asks."""
-    headings: list[tuple[Said, str | None]] = [
+    headings: list[Heading] = [
         (say("if you ask"), None),
         (say("removal"), "removal"),
     ]
     headings += [(languages.family(family), None) for family in results]
-    rows = []
+    rows: list[Row] = []
     for removal, firsts in answers.first_by_removal(results).items():
         named = say("any") if removal == "all" else languages.reference(removal)
-        rows.append((Said(verdicts.QUESTIONS[removal]), None, [named, *firsts.values()]))
+        question = languages.of_kind(verdicts.QUESTIONS[removal], words)
+        rows.append((question, None, [named, *firsts.values()]))
     return Grid(headings, rows)
 
 
 def _shares(table: pd.DataFrame) -> Grid:
-    return _grid(table, say, languages.family)
+    return _grid(table.map(lambda cell: cell.removesuffix(" %")), say, languages.family)
 
 
 def _board(board: pd.DataFrame) -> Grid:
     """Every variant of a family with its verdict and its scores."""
     readable = leaderboards.readable(board)
     why = leaderboards.marked_reasons(board)
-    headings: list[tuple[Said, str | None]] = [
+    headings: list[Heading] = [
         (say("method (reference)"), "variant"),
         (say("verdict"), "verdict"),
         (say("share of choices"), "share"),
     ]
     for key, score in leaderboards.measured(board).items():
         headings.append((_heading(score.heading, score.arrow), f"score-{key}"))
-    rows = []
+    rows: list[Row] = []
     for name, verdict, share, *scores in readable.itertuples(index=False, name=None):
         reason = why.get(name)
         marked = None

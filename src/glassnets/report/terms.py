@@ -54,7 +54,8 @@ TERMS: Mapping[str, Term] = {
         ),
         "attribution": (
             "attribution",
-            "A map with a number for each pixel: how much it spoke for the class that is explained, "
+            "A map with a number for each pixel: how much it spoke for the class that is "
+            "explained, "
             "or against it. An explanation, in this report, is such a map.",
         ),
         "method": ("method", "A rule by which attributions are computed."),
@@ -62,12 +63,14 @@ TERMS: Mapping[str, Term] = {
         "reference": (
             "reference",
             "What stands in the place of an absent pixel: black; the mean training image (mean); a "
-            "blurred copy of the image (blur); or training images drawn at random (draws). Each has "
+            "blurred copy of the image (blur); or training images drawn at random (draws). Each "
+            "has "
             "a bias, so each is tried.",
         ),
         "removal": (
             "removal",
-            "How pixels are taken out of an image to test a map: what a reference has is put there, "
+            "How pixels are taken out of an image to test a map: what a reference has is put "
+            "there, "
             "or what the pixels that are left suggest (interpolation). A map should show which "
             "pixels change the prediction when they are removed.",
         ),
@@ -103,7 +106,8 @@ TERMS: Mapping[str, Term] = {
         ),
         "first": (
             "believe first",
-            "Its verdict holds, and no other variant whose verdict holds is shown to score above it, "
+            "Its verdict holds, and no other variant whose verdict holds is shown to score above "
+            "it, "
             "by any removal but its own reference.",
         ),
         "best-supported": (
@@ -144,11 +148,13 @@ TERMS: Mapping[str, Term] = {
         ),
         "test-localization": (
             "localization",
-            "The map finds the pixels that are known to decide the label better than every control.",
+            "The map finds the pixels that are known to decide the label better than every "
+            "control.",
         ),
         "mcnemar": (
             "exact McNemar test",
-            "Counts the images that only one of two networks predicted rightly, and asks how likely "
+            "Counts the images that only one of two networks predicted rightly, and asks how "
+            "likely "
             "so uneven a count is if both are equally good.",
         ),
         "holm": (
@@ -158,7 +164,8 @@ TERMS: Mapping[str, Term] = {
         ),
         "baseline": (
             "baseline",
-            "A classifier that is no neural network, on the same data: what is reached without one.",
+            "A classifier that is no neural network, on the same data: what is reached without "
+            "one.",
         ),
         "calibration": (
             "calibration",

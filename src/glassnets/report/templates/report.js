@@ -235,10 +235,10 @@ async function drawAll() {
   if (own === turn) root.dataset.charts = "drawn";
 }
 
-// What is folded is open on paper.
+// What is folded is open on paper, all but the long list of parameters.
 let opened = [];
 addEventListener("beforeprint", () => {
-  opened = [...document.querySelectorAll("details:not([open])")];
+  opened = [...document.querySelectorAll("details:not([open]):not(.long)")];
   for (const each of opened) each.open = true;
 });
 addEventListener("afterprint", () => { for (const each of opened) each.open = false; });
