@@ -2,8 +2,10 @@
 
 import base64
 import io
+import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -56,13 +58,15 @@ def test_images_are_sorted_by_whether_families_agree(made):
         "label": 1,
         "kind": "families disagree",
         "predictions": {"cnn": 1, "lstm": 9},
+        "likeliest": {},
     }
 
 
 def test_maps_are_red_for_and_blue_against(made):
     families, data = made
     map_ = families["cnn"]["occlusion"][0, 2]
-    pixels = picture(data["families"]["cnn"]["occlusion"]["maps"])[10:15].astype(int)
+    place = data["families"]["cnn"]["occlusion"]["maps"]
+    pixels = picture(data["pictures"][place])[10:15].astype(int)
     redder = pixels[..., 0] - pixels[..., 2]
     strong = np.abs(map_) > 0.2 * np.abs(map_).max()
     np.testing.assert_array_equal(np.sign(redder)[strong], np.sign(map_)[strong])
@@ -94,9 +98,10 @@ def test_verdicts_and_scores_are_the_leaderboards(made):
     }
     assert cnn["grad_cam"]["doubtful"]
     assert cnn["rise"]["doubtful"]
-    assert "not above edges" in cnn["grad_cam"]["verdict"]
+    assert "not above edges" in cnn["grad_cam"]["verdict"]["en"]
+    assert "不高于边缘" in cnn["grad_cam"]["verdict"]["zh"]
     assert not cnn["occlusion"]["doubtful"]
-    assert cnn["occlusion"]["scores"][0] == ("insertion − deletion ↑", "0.40 (0.35 to 0.45)")
+    assert cnn["occlusion"]["scores"][0] == ("insertion − deletion ↑", "0.40 [0.35, 0.45]")
     assert "grad_cam" not in data["families"]["lstm"]
 
 
@@ -125,26 +130,85 @@ def large(attributions, leaderboard, results):
     return families, {f: results(attributions=a, leaderboard=board) for f, a in families.items()}
 
 
-def test_of_a_large_sample_wrong_predictions_come_first_then_the_sample(large):
+def limited(cells, images):
+    """The explorer of a size that so many images just fit into."""
+    return explorer.explorer(
+        cells, size=len(json.dumps(explorer._explorer(cells, Inputs(), images), ensure_ascii=False))
+    )
+
+
+def test_all_of_a_sample_that_fits_are_displayed(large):
+    _, cells = large
+    assert len(explorer.explorer(cells)["sample"]) == 90
+
+
+def test_of_a_sample_too_large_wrong_predictions_come_first_then_the_sample(large):
     families, cells = large
-    data = explorer.explorer(cells)
-    rows = [*range(19), *range(50, 70), 89]
+    data = limited(cells, 40)
+    shown = len(data["sample"])
+    assert 30 < shown <= 40
+    rows = [*range(shown - 21), *range(50, 70), 89]
     assert [image["index"] for image in data["sample"]] == [89 - row for row in rows]
     kinds = [image["kind"] for image in data["sample"]]
-    assert kinds == ["all are right"] * 19 + ["families disagree"] * 21
-    pixels = picture(data["images"]).reshape(40, 5, 4, 4)
+    assert kinds == ["all are right"] * (shown - 21) + ["families disagree"] * 21
+    pixels = picture(data["images"]).reshape(shown, 5, 4, 4)
     np.testing.assert_array_equal(pixels[..., 0], families["cnn"]["images"][rows])
-    assert picture(data["evidence"]).shape[0] == 40 * 5 * 4
+    assert picture(data["evidence"]).shape[0] == shown * 5 * 4
     for family, arrays in families.items():
         expected = explorer.heat(arrays["rise"][0][rows])
-        assert data["families"][family]["rise"]["maps"] == expected
+        assert data["pictures"][data["families"][family]["rise"]["maps"]] == expected
 
 
 def test_of_very_many_wrong_predictions_the_first_are_displayed(large):
     families, cells = large
     families["lstm"]["predictions"][0] += 1
-    indices = [image["index"] for image in explorer.explorer(cells)["sample"]]
-    assert indices == [89 - row for row in range(40)]
+    indices = [image["index"] for image in limited(cells, 40)["sample"]]
+    assert indices == [89 - row for row in range(len(indices))]
+    assert len(indices) <= 40
+
+
+def test_no_data_are_larger_than_they_may_be_unless_of_a_single_image(large):
+    _, cells = large
+    for size in (20_000, 40_000):
+        assert len(json.dumps(explorer.explorer(cells, size=size), ensure_ascii=False)) <= size
+    assert len(explorer.explorer(cells, size=1)["sample"]) == 1
+
+
+def test_a_map_that_families_have_in_common_is_held_once(attributions, leaderboard, results):
+    first, second = attributions(0, "edges", "rise"), attributions(1, "rise")
+    second["edges"] = first["edges"]
+    data = explorer.explorer(
+        {
+            "cnn": results(attributions=first, leaderboard=leaderboard(rise=0.4)),
+            "lstm": results(attributions=second, leaderboard=leaderboard(rise=0.4)),
+        }
+    )
+    cnn, lstm = (data["families"][family] for family in ("cnn", "lstm"))
+    assert cnn["edges"]["maps"] == lstm["edges"]["maps"]
+    assert cnn["rise"]["maps"] != lstm["rise"]["maps"]
+    assert len(data["pictures"]) == 3
+
+
+def test_the_likeliest_classes_of_the_first_seed_have_their_probabilities(
+    attributions, leaderboard, results
+):
+    table = pd.DataFrame({"seed": [0, 0, 1], "index": [10, 50, 50]})
+    table["probability_0"], table["probability_1"] = [0.25, 0.1, 1], [0.5, 0.9, 0]
+    table["probability_2"], table["probability_3"] = [0.2, 0, 0], [0.05, 0, 0]
+    board = leaderboard(rise=0.4)
+    cell = results(attributions=attributions(0, "rise"), leaderboard=board, predictions=table)
+    sample = explorer.explorer({"cnn": cell}, Inputs(class_names=tuple("abcdefghij")))["sample"]
+    known = {image["index"]: image["likeliest"]["cnn"] for image in sample if image["likeliest"]}
+    assert known == {
+        50: [("b", 0.9), ("a", 0.1), ("c", 0.0)],
+        10: [("b", 0.5), ("a", 0.25), ("c", 0.2)],
+    }
+
+
+def test_names_are_those_that_people_use(made):
+    _, data = made
+    assert data["names"]["methods"]["grad_cam"] == {"en": "Grad-CAM", "zh": "Grad-CAM"}
+    assert data["names"]["variants"]["rise"]["en"] == "RISE"
 
 
 def test_of_a_table_there_are_values_and_the_columns_that_count_most(leaderboard, results):

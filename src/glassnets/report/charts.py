@@ -214,9 +214,9 @@ CONFUSION_COLOURS = ("#fde0c5", "#eb4a40")
 def most_confused(matrices: Iterable[pd.DataFrame]) -> int:
     """How often the most frequent wrong prediction of several `Results.confusion_matrix` was made:
     where the scale of colours of all of them ends."""
-    return max(
-        (int(m.loc[m["label"] != m["prediction"], "count"].max() or 0) for m in matrices), default=0
-    )
+    whole = pd.concat(matrices)
+    wrong = whole.loc[whole["label"] != whole["prediction"], "count"]
+    return 0 if wrong.empty else int(wrong.max())
 
 
 def confusions(

@@ -160,7 +160,12 @@ def variant(name: str) -> Said:
 @cache
 def _pattern(form: str) -> re.Pattern[str]:
     parts = re.split(r"\{(\w+)\}", form)
-    named = [f"(?P<{p}>.+?)" if i % 2 else re.escape(p) for i, p in enumerate(parts)]
+    named = [
+        f"(?P<{part}>{r'[^ ,]+' if part.startswith('image') else '.+?'})"
+        if i % 2
+        else re.escape(part)
+        for i, part in enumerate(parts)
+    ]
     return re.compile("".join(named))
 
 
@@ -177,7 +182,7 @@ def _value(name: str, text: str) -> Said:
     match name:
         case "control":
             return variant(text)
-        case "claim" | "test":
+        case "claim" | "test" if text not in CHINESE:
             return _read(text, _CLAIMS)
         case "count":
             return _read(text, _COUNTS)
