@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import requests
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Page, sync_playwright
 
 from glassnets.pipeline import artefacts
 
@@ -43,12 +43,13 @@ def serving(url: str, *command: str) -> Iterator[str]:
 
 
 def report(browser: Browser) -> None:
-    page = open_page(browser, (artefacts.results("mnist") / "report.html").as_uri(), 1200, 900)
-    page.get_by_label("Method").select_option("integrated_gradients")
-    page.evaluate("dispatchEvent(new Event('beforeprint'))")  # draws all, unscrolled
-    page.locator("#verdicts svg").last.wait_for()
-    page.wait_for_timeout(1000)
-    page.locator("#explorer").screenshot(path=DOCS / "report.png")
+    url = (artefacts.results("mnist") / "report.html").as_uri()
+    page = open_page(browser, f"{url}#lang=en&method=integrated_gradients:draws", 1280, 900)
+    page.wait_for_selector("html[data-charts=drawn]")
+    contents = page.locator("#answer nav").bounding_box()
+    assert contents is not None
+    clip: FloatRect = {"x": 0, "y": 0, "width": 1280, "height": contents["y"]}
+    page.screenshot(path=DOCS / "report.png", clip=clip, full_page=True)
 
 
 def board(browser: Browser) -> None:

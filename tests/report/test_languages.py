@@ -20,7 +20,19 @@ from glassnets.report.languages import Said, Text, joined, say
 REPORT = Path(glassnets.report.__file__).parent
 CHINESE = re.compile("[\u4e00-\u9fff]")
 # The same in both languages.
-NAMES = {"{families}: {first}.", "{method}: {verdict}", "F1", "ECE", "A", "B", "p", "F1 %", "ECE %", "{low} %", "{why}{unstable}"}
+NAMES = {
+    "{families}: {first}.",
+    "{method}: {verdict}",
+    "F1",
+    "ECE",
+    "A",
+    "B",
+    "p",
+    "F1 %",
+    "ECE %",
+    "{low} %",
+    "{why}{unstable}",
+}
 
 
 def template(name):

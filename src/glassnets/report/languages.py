@@ -56,7 +56,6 @@ _CLAIMS = (
 _COUNTS = ("some {number}", "more than {number}")
 # In Chinese, an input and its players by their kind.
 _OF_KIND = {
-    "image": {},
     "row": {"图像": "行", "像素": "列"},
     "series": {"图像": "序列", "像素": "时间步"},
 }
@@ -106,16 +105,18 @@ def joined(texts: Iterable[Any], between: str = ", ", chinese: str = "、") -> S
 
 
 def of_kind(text: str, words: Words) -> Said:
-    """A text of the catalogue, written of images and pixels, said of another kind of inputs."""
-    chinese = CHINESE.get(text, text)
+    """A text written of images and pixels, said of another kind of inputs: one of the catalogue,
+    or `Said` already."""
+    whole = text if isinstance(text, Said) else Said(text, zh=CHINESE.get(text))
+    if words.one == "image":
+        return whole
+    english, chinese = words.of(whole.en), whole.zh
     for written, other in _OF_KIND[words.one].items():
         chinese = chinese.replace(written, other)
-    english = words.of(text)
-    if words.one != "image":
-        each = {"Images": words.many, "Image": words.one, "Pixels": words.players}
-        for written, other in each.items():
-            english = re.sub(rf"\b{written}\b", other.capitalize(), english)
-        english = re.sub(rf"\b([Aa])n (?={words.one}\b)", r"\1 ", english)
+    each = {"Images": words.many, "Image": words.one, "Pixels": words.players}
+    for written, other in each.items():
+        english = re.sub(rf"\b{written}\b", other.capitalize(), english)
+    english = re.sub(rf"\b([Aa])n (?={words.one}\b)", r"\1 ", english)
     return Said(english, zh=chinese)
 
 

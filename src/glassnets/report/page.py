@@ -1,5 +1,6 @@
 """report.html: one page that holds all it displays, opens from disk, and requests nothing."""
 
+import functools
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -79,13 +80,13 @@ def page(
         setting=setting,
         families=table["family"].tolist(),
         name=languages.family,
-        variant=languages.variant,
+        of_kind=functools.partial(languages.of_kind, words=words),
         colours={family: COLOURS[place] for family, place in places.items()},
         marks=places,
         answers=[
-            ("Is one network better?", answers.network(table, tests, beside, setting)),
-            ("Which explanation to believe?", answers.explanation(results)),
-            ("On what does that depend?", answers.dependence(results)),
+            (say("Is one network better?"), answers.network(table, tests, beside, setting)),
+            (say("Which explanation to believe?"), answers.explanation(results)),
+            (say("On what does that depend?"), answers.dependence(results)),
         ],
         lines=answers.lines(table, results),
         marks_of=leaderboards.MARKS,
@@ -228,7 +229,7 @@ def _headings(t: Text) -> dict[str, dict[str, str]]:
     """The headings of scores, as the explorer's data has them, by language, and their terms."""
     return {
         leaderboards.heading(score): _heading(score.heading, score.arrow).as_data()
-        | {"term": f"term-score-{key}"}
+        | {"term": f"score-{key}"}
         for key, score in SCORES.items()
     }
 

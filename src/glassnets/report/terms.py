@@ -76,8 +76,8 @@ TERMS: Mapping[str, Term] = {
         ),
         "control": (
             "control",
-            "A map that does not depend on the network, such as the edges of the image. An "
-            "explanation that scores no higher tells nothing about the network.",
+            "A map that does not depend on the network, such as a random one. An explanation that "
+            "scores no higher tells nothing about the network.",
         ),
         "verdict": (
             "verdict",

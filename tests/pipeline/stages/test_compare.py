@@ -72,7 +72,7 @@ def test_its_table_of_classes_has_their_names_where_they_have_any(compared, proj
 
 
 def test_pages_of_studies_are_linked_to_where_a_dataset_is_studied(compared, project):
-    links = '<a href="#studies">Within the networks</a>', '<a href="units.md">'
+    links = '<a href="#studies">', '<a href="units.md">'
     html = (compared.results / "report.html").read_text(encoding="utf-8")
     assert all(link in html for link in links)
     path = artefacts.params_file()
@@ -104,10 +104,11 @@ def test_it_says_whether_a_network_was_worth_it(compared):
     )
     for conclusion in (of_intervals, of_images):
         assert f"- {conclusion}" in text
-        assert f"<li>{conclusion}</li>" in html
+        said = re.sub(r"\b(cnn|lstm)\b", lambda family: family[0].upper(), conclusion)
+        assert f'<li><span class="en" lang="en">{said}</span>' in html
         assert conclusion in compared.printed
     assert "learn from 900 of the 900 training images" in text
-    assert '<th scope="row">most frequent class</th>' in html
+    assert '<th scope="row"><span class="en" lang="en">most frequent class</span>' in html
 
 
 def test_it_says_which_verdicts_hold(compared):

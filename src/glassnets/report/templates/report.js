@@ -71,6 +71,13 @@ function showMap(sheet, maps, i) {
 const position = (index) => explorer.sample.findIndex((image) => image.index === index);
 const named = (variant) => explorer.names.variants[variant][state.lang];
 
+// A word that explains itself by a term.
+function term(word, of) {
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "term", textContent: word });
+  button.setAttribute("popovertarget", `term-${of}`);
+  return button;
+}
+
 // One side of a card: an image, explained by a variant.
 function showSide(side, family, i, variant) {
   const image = explorer.sample[i];
@@ -100,14 +107,15 @@ function showSide(side, family, i, variant) {
   side.classList.toggle("doubtful", Boolean(result && result.doubtful));
   side.classList.toggle("undecided", Boolean(result && result.value === "undecided"));
   const marks = { holds: "✓", undecided: "?", fails: "✗", control: "■" };
-  side.querySelector(".verdict").textContent = result ? `${marks[result.value] || ""} ${result.verdict[state.lang]}` : say("Not defined for this family.");
+  const verdict = side.querySelector(".verdict");
+  verdict.textContent = result ? ` ${result.verdict[state.lang]}` : say("Not defined for this family.");
+  if (result && marks[result.value]) verdict.prepend(term(marks[result.value], result.value));
   const scores = side.querySelector(".scores");
   scores.replaceChildren();
   side.querySelector(".of-scores").hidden = !result;
   for (const [heading, text] of result ? result.scores : []) {
-    const { term, ...headings } = explorer.headings[heading];
-    const button = element(element(scores, "dt", {}), "button", { type: "button", className: "term", textContent: headings[state.lang] });
-    button.setAttribute("popovertarget", term);
+    const own = explorer.headings[heading];
+    element(scores, "dt", {}).append(term(own[state.lang], own.term));
     element(scores, "dd", { textContent: text });
   }
 }
@@ -222,6 +230,7 @@ function speak(language) {
 // Charts: all of them at once after the explorer, a turn of the browser each, for there are many.
 const config = { background: "transparent", view: { stroke: null }, font: "system-ui, sans-serif", axis: { labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal", labelLimit: 220 } };
 let turn = 0;
+const views = new Map();
 async function drawAll() {
   const own = ++turn;
   const places = [...document.querySelectorAll("[data-chart]")];
@@ -229,7 +238,8 @@ async function drawAll() {
   for (const chart of places) {
     if (own !== turn) return;
     const spec = specs[state.lang][chart.dataset.chart];
-    if (spec) await vegaEmbed(chart, spec, { actions: false, renderer: "svg", config, ast: false });
+    views.get(chart)?.finalize();
+    if (spec) views.set(chart, await vegaEmbed(chart, spec, { actions: false, renderer: "svg", config }));
     await new Promise((next) => setTimeout(next));
   }
   if (own === turn) root.dataset.charts = "drawn";
@@ -243,15 +253,17 @@ addEventListener("beforeprint", () => {
 });
 addEventListener("afterprint", () => { for (const each of opened) each.open = false; });
 
-// A term's meaning stands below the word.
+// A term's meaning stands below the word that was pressed.
+let pressed = null;
+addEventListener("click", (event) => { pressed = event.target.closest(".term"); }, true);
 for (const tip of document.querySelectorAll("[popover]")) {
   tip.addEventListener("beforetoggle", (event) => {
-    const word = event.newState === "open" && document.activeElement;
-    if (!word || !word.closest(".term")) return;
-    const box = word.getBoundingClientRect();
+    if (event.newState !== "open" || !pressed) return;
+    const box = pressed.getBoundingClientRect();
+    const low = box.bottom > innerHeight - 160;
     tip.style.left = `${Math.max(8, Math.min(box.left, innerWidth - 400))}px`;
-    tip.style.top = box.bottom > innerHeight - 160 ? "auto" : `${box.bottom + 4}px`;
-    tip.style.bottom = box.bottom > innerHeight - 160 ? `${innerHeight - box.top + 4}px` : "auto";
+    tip.style.top = low ? "auto" : `${box.bottom + 4}px`;
+    tip.style.bottom = low ? `${innerHeight - box.top + 4}px` : "auto";
   });
 }
 
