@@ -58,14 +58,20 @@ def explorer(
     and in place of the PNG of ``maps`` for each row `bars`; of series ``lines``, of each series
     and channel the points of a line within 100 × 100. ``images`` is then their name alone.
     """
-    count = _IMAGES
-    while True:
-        data = _explorer(results, inputs, count)
-        shown = len(data["sample"])
-        taken = len(json.dumps(data, ensure_ascii=False))
-        if taken <= size or shown == 1:
-            return data
-        count = max(1, min(shown - 1, int(0.97 * shown * size / taken)))
+    sample = max(len(each.attributions["index"]) for each in results.values())
+    count = min(sample, _IMAGES)
+    few = [min(count, number) for number in (1, 9)]
+    one, more = (_taken(_explorer(results, inputs, number)) for number in few)
+    if of_each := (more - one) / max(1, few[1] - few[0]):
+        count = max(1, min(count, 1 + int((size - one) / of_each)))
+    while _taken(data := _explorer(results, inputs, count)) > size and count > 1:
+        count = max(1, min(count - 1, int(0.97 * count)))
+    return data
+
+
+def _taken(data: dict[str, Any]) -> int:
+    """The size of data on the page, in bytes."""
+    return len(json.dumps(data, ensure_ascii=False).encode())
 
 
 def _explorer(results: Mapping[str, Results], inputs: Inputs, images: int) -> dict[str, Any]:

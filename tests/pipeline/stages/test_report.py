@@ -143,7 +143,7 @@ def test_every_term_that_is_pointed_to_is_there(opened):
 
 def test_every_chart_is_drawn_without_scrolling(opened):
     page = opened()
-    page.wait_for_selector(CHARTS)
+    page.wait_for_selector(CHARTS, timeout=0)
     places = page.locator("[data-chart]")
     assert places.count() >= 13
     assert page.locator("[data-chart] > svg, [data-chart] > * > svg").count() == places.count()
@@ -152,7 +152,7 @@ def test_every_chart_is_drawn_without_scrolling(opened):
 
 def test_a_family_has_one_colour_everywhere(opened):
     page = opened()
-    page.wait_for_selector(CHARTS)
+    page.wait_for_selector(CHARTS, timeout=0)
     colours = {
         family: page.locator(f"[data-line={family}] .mark").evaluate(
             "e => getComputedStyle(e, '::before').color"
@@ -171,7 +171,7 @@ def test_a_family_has_one_colour_everywhere(opened):
 
 def test_on_paper_all_is_open_and_all_charts_are_there(opened):
     page = opened()
-    page.wait_for_selector(CHARTS)
+    page.wait_for_selector(CHARTS, timeout=0)
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.locator("details:not(.long):not([open])").count() == 0
@@ -192,11 +192,11 @@ def test_another_image_and_another_method_can_be_chosen(opened):
     card = side(page)
     assert "expected" not in card.inner_text()
     before = style(page)
-    page.get_by_label("Method", exact=True).select_option("rise")
+    page.locator("select#method").select_option("rise")
     assert style(page) != before
     assert "✗ fails: not above edges" in card.locator(".verdict").inner_text()
     assert card.get_attribute("class").split() == ["side", "doubtful"]
-    page.get_by_label("Method", exact=True).select_option("occlusion")
+    page.locator("select#method").select_option("occlusion")
     assert "✓ holds, and under 80 % of" in card.locator(".verdict").inner_text()
     assert card.get_attribute("class").split() == ["side"]
     page.get_by_label("families disagree").first.focus()
@@ -228,10 +228,10 @@ def test_another_reference_can_be_chosen(opened):
 def test_the_likeliest_classes_have_their_probabilities(opened, report):
     page = opened("#image=3")
     table = artefacts.load_table(report.parent / "cells" / "cnn" / "predictions.csv")
-    row = table.query("seed == 0 and index == 3").iloc[0]
+    (prediction,) = table.query("seed == 0 and index == 3")["prediction"]
     bars = side(page).locator(".likeliest li").all_inner_texts()
     assert len(bars) == 3
-    assert bars[0].split() == [str(row["prediction"]), "91.0", "%"]
+    assert bars[0].split() == [str(prediction), "91.0", "%"]
 
 
 def test_a_wrong_prediction_says_so(opened):
@@ -258,13 +258,13 @@ def test_the_map_stands_beside_its_image_or_over_it(opened):
 def test_two_methods_can_be_compared(opened):
     page = opened()
     assert not side(page, which="b").is_visible()
-    page.get_by_label("Compare with").select_option("method")
-    page.get_by_label("Other method").select_option("rise")
+    page.locator("select#compare").select_option("method")
+    page.locator("select#method-b").select_option("rise")
     own, other = side(page), side(page, which="b")
     assert "✓ holds" in own.inner_text()
     assert "✗ fails: not above edges" in other.inner_text()
     assert own.bounding_box()["y"] == other.bounding_box()["y"]
-    page.get_by_label("Method", exact=True).select_option("rise")
+    page.locator("select#method").select_option("rise")
     assert style(page) == style(page, which="b")
 
 
@@ -274,25 +274,25 @@ def test_two_images_can_be_compared(opened):
     assert "Image 7, label 0" in own.inner_text()
     assert "Image 5, label 2" in other.inner_text()
     assert style(page) != style(page, which="b")
-    page.get_by_label("Other image").select_option("7")
+    page.locator("select#image-b").select_option("7")
     assert style(page) == style(page, which="b")
 
 
 def test_one_family_can_be_chosen(opened):
     page = opened()
-    page.get_by_label("Network").select_option("lstm")
+    page.locator("select#family").select_option("lstm")
     assert page.locator("[data-family]:visible").count() == 1
     assert "--family lstm" in visible(page, "#command")
 
 
 def test_a_link_shows_the_same(opened):
     page = opened()
-    page.get_by_label("Method", exact=True).select_option("rise")
+    page.locator("select#method").select_option("rise")
     page.get_by_label("families disagree").first.check()
-    page.get_by_label("Network").select_option("spiking")
+    page.locator("select#family").select_option("spiking")
     page.get_by_label("lay the map over the image").check()
-    page.get_by_label("Compare with").select_option("method")
-    page.get_by_label("Other method").select_option("edges")
+    page.locator("select#compare").select_option("method")
+    page.locator("select#method-b").select_option("edges")
     page.get_by_role("button", name="中文").click()
     address = page.evaluate("location.hash")
     other = opened(address)
@@ -348,7 +348,7 @@ def test_it_can_be_read_in_chinese_and_stays_so(opened):
     assert visible(page, ".answered:first-child .answer") == "有：卷积神经网络 CNN最准确。"
     assert "图像 7，标签 0：全部正确" in visible(page, "#chosen")
     assert "成立" in side(page).locator(".verdict").inner_text()
-    page.wait_for_selector(CHARTS)
+    page.wait_for_selector(CHARTS, timeout=0)
     assert "准确率" in page.locator("[data-chart=accuracy]").inner_text()
     page.goto(page.url.partition("#")[0] + "?again")  # without the fragment
     assert page.locator("html").get_attribute("lang") == "zh-Hans"
@@ -356,7 +356,7 @@ def test_it_can_be_read_in_chinese_and_stays_so(opened):
 
 def test_in_chinese_no_english_is_left(opened):
     page = opened("#lang=zh")
-    page.wait_for_selector(CHARTS)
+    page.wait_for_selector(CHARTS, timeout=0)
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     names = "English|CNN|LSTM|RISE|Brier|ECE|Holm|McNemar|bootstrap|dropout|JavaScript|logit"
     text = re.sub(names, "", page.locator("body").inner_text())
@@ -367,7 +367,7 @@ def test_in_chinese_no_english_is_left(opened):
 
 def test_in_english_no_chinese_is_left(opened):
     page = opened()
-    page.wait_for_selector(CHARTS)
+    page.wait_for_selector(CHARTS, timeout=0)
     text = page.locator("body").inner_text().replace("中文", "")
     assert re.findall("[\u4e00-\u9fff]+", text) == []
 
@@ -384,7 +384,7 @@ def test_a_reader_of_chinese_meets_chinese(opened):
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 def test_nothing_is_wider_than_the_window(opened, width, language):
     page = opened(f"#lang={language}&compare=method", width=width)
-    page.wait_for_selector(CHARTS)
+    page.wait_for_selector(CHARTS, timeout=0)
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
@@ -393,7 +393,7 @@ def test_nothing_is_wider_than_the_window(opened, width, language):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_accessibility_rule_is_broken(opened, serious_violations, scheme, language):
     page = opened(f"#lang={language}&compare=method", color_scheme=scheme)
-    page.wait_for_selector(CHARTS)
+    page.wait_for_selector(CHARTS, timeout=0)
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert serious_violations(page) == []
 
