@@ -113,7 +113,7 @@ def html(kind, cells):
         Image.new("RGB", (1500, 300)).save(file, format="png")
         uri = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
         picture = {"uri": uri, "verdict": languages.say("holds")}
-        pictures = {family: picture for family in FAMILIES}
+        pictures = dict.fromkeys(FAMILIES, picture)
     return page.page(setting, cells, table, tests, beside, {"Versions": "1"}, "a: 1", pictures)
 
 

@@ -9,17 +9,16 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib import resources
 from typing import Any, Self
 
 from markupsafe import Markup, escape
 
 from glassnets.data.inputs import WORDS, Words
+from glassnets.report import rendering
 
 LANGUAGES = ("en", "zh")
 TAGS = {"en": "en", "zh": "zh-Hans"}  # as HTML has them
-_FILE = resources.files("glassnets.report").joinpath("templates", "zh.json")
-CHINESE: Mapping[str, str] = json.loads(_FILE.read_text(encoding="utf-8"))
+CHINESE: Mapping[str, str] = json.loads(rendering.source("zh.json"))
 
 # Names of methods that are more than the code's with spaces for underscores.
 _METHODS = {

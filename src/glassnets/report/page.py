@@ -4,7 +4,6 @@ import functools
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from importlib import resources
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -26,7 +25,7 @@ from glassnets.report import (
 from glassnets.report.drawing import COLOURS, family_places
 from glassnets.report.explorer import KINDS, explorer, in_brackets
 from glassnets.report.languages import LANGUAGES, Said, Text, say
-from glassnets.report.rendering import render
+from glassnets.report.rendering import render, source
 from glassnets.report.results import Results, Setting
 from glassnets.report.terms import OF_COLUMNS, TERMS
 
@@ -263,10 +262,8 @@ def _charts(
 
 def _texts(words: Words) -> dict[str, dict[str, str]]:
     """The texts of the page's script, ``say("…")``, by language."""
-    source = resources.files("glassnets.report").joinpath("templates", "report.js")
-    return {
-        text: languages.of_kind(text, words).as_data() for text in spoken(source.read_text("utf-8"))
-    }
+    texts = spoken(source("report.js"))
+    return {text: languages.of_kind(text, words).as_data() for text in texts}
 
 
 def spoken(script: str) -> Iterable[str]:

@@ -40,6 +40,13 @@ ENVIRONMENT.filters |= {
 ENVIRONMENT.tests["nan"] = math.isnan
 
 
+def source(template: str) -> str:
+    """A template as it is written."""
+    assert ENVIRONMENT.loader is not None
+    text, _, _ = ENVIRONMENT.loader.get_source(ENVIRONMENT, template)
+    return text
+
+
 def render(template: str, **values: Any) -> str:
     """The page that a template gives. Raises jinja2.UndefinedError where it lacks a value."""
     return ENVIRONMENT.get_template(template).render(values)
