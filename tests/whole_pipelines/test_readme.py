@@ -22,6 +22,7 @@ ROOT = artefacts.root()
 PAGES = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
     for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+    if ROOT / "docs" / "zh" not in path.parents  # whose commands are those of the English pages
 }
 
 
