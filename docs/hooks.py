@@ -74,9 +74,12 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
-    """The theme's dialog of the search has no name, which those who hear a page need."""
+    """The theme's dialog of the search has no name, which those who hear a page need; and it marks
+    all pages with one language."""
     dialog = 'data-md-component="search" role="dialog"'
-    return output.replace(dialog, f'{dialog} aria-label="Search"')
+    output = output.replace(dialog, f'{dialog} aria-label="Search"')
+    chinese = page.file.src_uri.startswith(("zh/", "README.zh"))
+    return output.replace('<html lang="en"', '<html lang="zh-Hans"', 1) if chinese else output
 
 
 def _targets(text: str, page: str) -> list[str]:

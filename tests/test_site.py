@@ -108,10 +108,26 @@ def test_the_site_is_accessible(site, browse, serious_violations, name, scheme):
 
 
 @pytest.mark.exhaustive
-def test_the_site_is_searched_from_its_folder(site, browse):
+@pytest.mark.parametrize(
+    ("text", "title", "address"),
+    [
+        ("occlusion", "Attribution methods", "reference/methods.html"),
+        ("自己的表格", "你自己的表格", "zh/tutorials/own-table.html"),
+    ],
+)
+def test_the_site_is_searched_from_its_folder(site, browse, text, title, address):
     page = browse((site / "index.html").as_uri())
     page.locator("input.md-search__input").click()
-    page.keyboard.type("occlusion")
-    found = page.locator(".md-search-result__link", has_text="Attribution methods")
+    page.keyboard.insert_text(text)
+    page.keyboard.press("End")  # the search waits for a key
+    found = page.locator(".md-search-result__link", has_text=title)
     found.first.wait_for()
-    assert "reference/methods.html" in found.first.get_attribute("href")
+    assert address in found.first.get_attribute("href")
+
+
+@pytest.mark.exhaustive
+def test_pages_say_their_language(site):
+    for page in site.rglob("*.html"):
+        chinese = page.name == "README.zh.html" or site / "zh" in page.parents
+        text = page.read_text(encoding="utf-8")
+        assert f'<html lang="{"zh-Hans" if chinese else "en"}"' in text, page
