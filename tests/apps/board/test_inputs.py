@@ -108,6 +108,21 @@ def test_the_form_begins_with_a_test_row_and_follows_changes(page, serious_viola
     assert serious_violations(page) == []
 
 
+def test_in_chinese_a_persons_own_names_stay(page, serious_violations):
+    page = page("people")
+    page.get_by_role("button", name="中文").click()
+    expect(page.locator("h1")).to_have_text("people：网络预测什么，为什么？")
+    assert page.locator("#form label").all_inner_texts() == ["age", "size", "colour"]
+    levels = page.locator("[data-column=colour] option")
+    assert levels.all_inner_texts() == ["blue", "red", "（缺失）"]
+    page.select_option("[data-column=colour]", "（缺失）")
+    expect(page.locator(".bars")).to_contain_text("colour = (missing)")
+    expect(page.locator("#status")).to_have_text(re.compile(r"预测用时 \d+ 毫秒。"))
+    assert page.locator(".shares .of").all_inner_texts() == ["no", "yes", "perhaps"]
+    assert page.locator(".predicted").inner_text() in ("no", "yes", "perhaps")
+    assert serious_violations(page) == []
+
+
 def test_a_test_series_is_chosen(page, serious_violations):
     page = page("waves")
     expect(page.locator("#status")).to_have_text(PREDICTED)
