@@ -102,6 +102,7 @@ def of_page(template, kind):
         "classes": 2,
         "max_bytes": pictures.MAX_BYTES,
         "max_units": inside.MAX_UNITS,
+        "pen": 0.2,
     }
     return Texts(app._ENVIRONMENT.get_template(template).render(values)).found
 
