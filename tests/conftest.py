@@ -28,6 +28,7 @@ def pytest_collection_modifyitems(items):
 
 
 ROOT = Path(__file__).parents[1]
+PATIENCE = 300_000  # milliseconds: a first prediction compiles, on a busy machine too
 
 
 @pytest.fixture(scope="session")
@@ -163,8 +164,9 @@ def chromium():
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         pytest.skip("no Chromium on this machine (Debian's package: chromium)")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
@@ -179,7 +181,7 @@ def browse(chromium):
 
     def build(url, width=1280, **options):
         context = chromium.new_context(viewport={"width": width, "height": 900}, **options)
-        context.set_default_timeout(300_000)  # a first prediction compiles, on a busy machine too
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
         page.on("request", lambda request: requests.append(request.url))

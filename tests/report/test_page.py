@@ -142,7 +142,7 @@ def test_every_kind_of_data_is_displayed(
     reports, browse, serious_violations, kind, width, language
 ):
     opened = browse(f"{reports(kind)}#lang={language}&compare=image", width=width)
-    opened.wait_for_selector(CHARTS, timeout=0)
+    opened.wait_for_selector(CHARTS)
     opened.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert opened.evaluate("document.documentElement.scrollWidth") <= width
     assert serious_violations(opened) == []

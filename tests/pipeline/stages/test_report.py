@@ -143,7 +143,7 @@ def test_every_term_that_is_pointed_to_is_there(opened):
 
 def test_every_chart_is_drawn_without_scrolling(opened):
     page = opened()
-    page.wait_for_selector(CHARTS, timeout=0)
+    page.wait_for_selector(CHARTS)
     places = page.locator("[data-chart]")
     assert places.count() >= 13
     assert page.locator("[data-chart] > svg, [data-chart] > * > svg").count() == places.count()
@@ -152,7 +152,7 @@ def test_every_chart_is_drawn_without_scrolling(opened):
 
 def test_a_family_has_one_colour_everywhere(opened):
     page = opened()
-    page.wait_for_selector(CHARTS, timeout=0)
+    page.wait_for_selector(CHARTS)
     colours = {
         family: page.locator(f"[data-line={family}] .mark").evaluate(
             "e => getComputedStyle(e, '::before').color"
@@ -171,7 +171,7 @@ def test_a_family_has_one_colour_everywhere(opened):
 
 def test_on_paper_all_is_open_and_all_charts_are_there(opened):
     page = opened()
-    page.wait_for_selector(CHARTS, timeout=0)
+    page.wait_for_selector(CHARTS)
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.locator("details:not(.long):not([open])").count() == 0
@@ -348,7 +348,7 @@ def test_it_can_be_read_in_chinese_and_stays_so(opened):
     assert visible(page, ".answered:first-child .answer") == "有：卷积神经网络 CNN最准确。"
     assert "图像 7，标签 0：全部正确" in visible(page, "#chosen")
     assert "成立" in side(page).locator(".verdict").inner_text()
-    page.wait_for_selector(CHARTS, timeout=0)
+    page.wait_for_selector(CHARTS)
     assert "准确率" in page.locator("[data-chart=accuracy]").inner_text()
     page.goto(page.url.partition("#")[0] + "?again")  # without the fragment
     assert page.locator("html").get_attribute("lang") == "zh-Hans"
@@ -356,7 +356,7 @@ def test_it_can_be_read_in_chinese_and_stays_so(opened):
 
 def test_in_chinese_no_english_is_left(opened):
     page = opened("#lang=zh")
-    page.wait_for_selector(CHARTS, timeout=0)
+    page.wait_for_selector(CHARTS)
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     names = "English|CNN|LSTM|RISE|Brier|ECE|Holm|McNemar|bootstrap|dropout|JavaScript|logit"
     text = re.sub(names, "", page.locator("body").inner_text())
@@ -367,7 +367,7 @@ def test_in_chinese_no_english_is_left(opened):
 
 def test_in_english_no_chinese_is_left(opened):
     page = opened()
-    page.wait_for_selector(CHARTS, timeout=0)
+    page.wait_for_selector(CHARTS)
     text = page.locator("body").inner_text().replace("中文", "")
     assert re.findall("[\u4e00-\u9fff]+", text) == []
 
@@ -384,7 +384,7 @@ def test_a_reader_of_chinese_meets_chinese(opened):
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 def test_nothing_is_wider_than_the_window(opened, width, language):
     page = opened(f"#lang={language}&compare=method", width=width)
-    page.wait_for_selector(CHARTS, timeout=0)
+    page.wait_for_selector(CHARTS)
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
@@ -393,7 +393,7 @@ def test_nothing_is_wider_than_the_window(opened, width, language):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_accessibility_rule_is_broken(opened, serious_violations, scheme, language):
     page = opened(f"#lang={language}&compare=method", color_scheme=scheme)
-    page.wait_for_selector(CHARTS, timeout=0)
+    page.wait_for_selector(CHARTS)
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert serious_violations(page) == []
 
