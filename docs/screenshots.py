@@ -1,6 +1,6 @@
 """Pictures of README and docs/: screenshots of the report, the drawing board and the registry.
 
-python docs/screenshots.py        # after `make run DATASET=mnist`; needs Debian's chromium
+python docs/screenshots.py        # after `make run` and `make run DATASET=mnist`; needs Debian's chromium
 """
 
 import shutil
@@ -43,7 +43,7 @@ def serving(url: str, *command: str) -> Iterator[str]:
 
 
 def report(browser: Browser) -> None:
-    url = (artefacts.results("mnist") / "report.html").as_uri()
+    url = (artefacts.results("digits") / "report.html").as_uri()
     page = open_page(browser, f"{url}#lang=en&method=integrated_gradients:draws", 1280, 900)
     page.wait_for_selector("html[data-charts=drawn]")
     contents = page.locator("#answer nav").bounding_box()
