@@ -133,9 +133,6 @@ def _tiny(content, *, images=300, sample=6, seeds=(0, 1), epochs=3) -> None:
     dynamics["overfitting"].update(images=100, units=8, shuffled={"images": 20, "epochs": 3})
     dynamics["overfitting"]["augmented"]["epochs"] = 2
     dynamics["overfitting"]["regression"]["images"] = 20
-    rules = defaults["learning_rules"]
-    rules.update(images=40, units=[8], factors=[1.0], methods=["occlusion"], explained=2)
-    rules["training"].update(epochs=1, warmup_epochs=0)
     content["mnist"].pop("dynamics")
     defaults["attribution"]["methods"].update(
         gradient_x_input={"draws": 2},

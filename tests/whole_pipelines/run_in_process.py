@@ -87,8 +87,7 @@ def main(folder: Path, families: list[str], whole: bool) -> None:
         module = import_module(f"glassnets.pipeline.stages.{stage}")
         getattr(module, stage)(params, *of)
 
-    studies = ("baseline", "dynamics", "learning_rules")
-    for stage in ("fetch", "preprocess", "sample", *(studies if whole else ())):
+    for stage in ("fetch", "preprocess", "sample", *(("baseline", "dynamics") if whole else ())):
         run(stage, "digits")
     for family in families:
         for stage in ("train", "evaluate", "memorise", "attribute", "judge", "verdict"):

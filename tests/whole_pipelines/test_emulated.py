@@ -17,7 +17,7 @@ pytestmark = pytest.mark.exhaustive
 SCRIPT = Path(__file__).with_name("run_in_process.py")
 FAMILIES = registry.names(registry.FAMILIES)
 # As QEMU names them: of another maker, and all that it has. Emulation is slow, so a family is run
-# on one of them, and what is no cell's (data, units, representations, learning) on the first alone.
+# on one of them; data, units, representations and how networks learn on the first alone.
 PROCESSORS = {
     "EPYC-Rome": ("whole", "feedforward", "lstm", "spiking"),
     "max": ("cells", "attention", "cnn"),
