@@ -39,7 +39,7 @@ def project(tmp_path_factory):
         for entry in stage["deps"]:
             if entry["path"].startswith("manifests/"):
                 content = (folder / entry["path"]).read_bytes()
-                entry["md5"] = hashlib.md5(content).hexdigest()
+                entry |= {"md5": hashlib.md5(content).hexdigest(), "size": len(content)}
     YAML(typ="safe").dump(lock, folder / "dvc.lock")
     return Project(folder, ("digits", "planted", "mnist"))
 
