@@ -1,6 +1,6 @@
 """Pictures of README and docs/: screenshots of the report, the drawing board and the registry.
 
-python docs/screenshots.py        # after `make run` and `make run DATASET=mnist`; needs Debian's chromium
+python docs/screenshots.py  # after `make run`, `make run DATASET=mnist`; needs Debian's chromium
 """
 
 import shutil
