@@ -39,7 +39,7 @@ env: .venv/.complete  ## Build the environment in .venv, every package pinned by
 	git init --quiet
 
 run: .git env  ## Run the pipeline: make run, or make run DATASET=mnist
-	dvc repro compare@$(DATASET) $$(dvc stage list --name-only | grep -xE '(learning|units|similarity)@$(DATASET)')
+	glassnets run $(DATASET)
 	@echo
 	@glassnets track $(DATASET)
 	@glassnets register $(DATASET)

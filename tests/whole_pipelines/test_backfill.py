@@ -19,8 +19,8 @@ from glassnets.tracking.runs import DIGEST
 pytestmark = pytest.mark.exhaustive
 MIRROR = ("python", "-m", "glassnets.tracking", "digits")
 VERIFY = ("python", "-m", "glassnets.pipeline.verify", "--only", "runs", "--dataset", "digits")
-ALL = "digits: 8 runs below 4 parent runs in MLflow, 12 of them written now\n"
-NONE = ALL.replace("12", "none")
+ALL = "digits: 4 runs below 2 parent runs in MLflow, 6 of them written now\n"
+NONE = ALL.replace("6", "none")
 
 
 @pytest.fixture
@@ -123,19 +123,19 @@ def test_what_was_damaged_is_told_again(clone, own):
     before = runs(own)
     other = before["cnn-seed-0"].info.run_id
     client.log_metric(other, "test/accuracy", 0.125)
-    stripped = before["lstm-seed-1"].info
+    stripped = before["feedforward-seed-1"].info
     (model,) = client.search_logged_models(
         [stripped.experiment_id], f"source_run_id = '{stripped.run_id}'"
     )
     client.delete_logged_model(model.model_id)
     said = clone.run(*VERIFY, check=False)
     assert "runs: cnn-seed-0 of digits: expected test/accuracy " in said
-    assert "runs: lstm-seed-1 of digits: expected " in said
+    assert "runs: feedforward-seed-1 of digits: expected " in said
     assert re.search(r" [1-4] of them written now\n", clone.run(*MIRROR))
     clone.run(*VERIFY)
     after = runs(own)
     assert after["cnn-seed-0"].info.run_id == other
-    assert after["lstm-seed-1"].info.run_id != stripped.run_id
+    assert after["feedforward-seed-1"].info.run_id != stripped.run_id
 
 
 def test_two_at_once_leave_one_run_each(clone, empty):

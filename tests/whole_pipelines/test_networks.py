@@ -8,7 +8,7 @@ import pytest
 
 from glassnets.apps.release import OUTPUTS
 
-FAMILIES = ("attention", "cnn", "feedforward", "lstm")  # the clone's
+pytestmark = pytest.mark.exhaustive
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +31,15 @@ def other(clone, archive, tmp_path_factory):
 def test_outputs_are_as_the_lock_has_them(clone, archive, other):
     with tarfile.open(archive) as tar:
         outputs = json.load(tar.extractfile(OUTPUTS))
-    assert {f"models/digits/{family}" for family in FAMILIES} < set(outputs)
+    assert {f"models/digits/{family}" for family in clone.families} < set(outputs)
     status = json.loads(other.run("dvc", "data", "status", "--json"))
     changed = {path.rstrip("/") for path in status["uncommitted"].get("deleted", ())}
     assert "results/digits/cells/cnn/scores.npz" in changed  # which no archive has
     assert changed & set(outputs) == set()
     assert status["uncommitted"].keys() <= {"deleted"}
-    up_to_date = other.run("dvc", "status", *(f"train@digits-{family}" for family in FAMILIES))
+    up_to_date = other.run(
+        "dvc", "status", *(f"train@digits-{family}" for family in clone.families)
+    )
     assert "up to date" in up_to_date
     assert other.run("git", "status", "--porcelain") == ""
     same = clone.hashes("models/digits", "data/processed/digits")
@@ -51,13 +53,12 @@ def test_a_row_is_explained(clone, other):
     for folder in (clone.folder, other.folder):
         for made in folder.glob("*-explained.png"):
             made.unlink()
-    assert all(family in output for family in FAMILIES)
+    assert all(family in output for family in clone.families)
 
 
-@pytest.mark.exhaustive
 def test_champions_are_registered_and_the_board_starts(other):
     output = other.run("glassnets", "register", "digits")
-    for family in FAMILIES:
+    for family in other.families:
         assert re.search(rf"glassnets-digits-{family}: version 1 is the champion", output)
     board = other.start("glassnets", "board", "--dataset", "digits", "--port", "0")
     try:

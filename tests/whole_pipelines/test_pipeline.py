@@ -7,10 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from glassnets import registry
 from glassnets.pipeline.manifests import OF_CELL
 
-FAMILIES = [name for name in registry.names(registry.FAMILIES) if name != "spiking"]  # the clone's
 COMPARE = ("dvc", "repro", "compare@digits")
 BACK = ("bash", "-c", "git checkout --quiet . && dvc repro compare@digits")
 
@@ -26,10 +24,10 @@ def test_it_writes_what_it_promises(clone):
     for name in (*(f"{table}.csv" for table in tables), "verdicts.md", "comparison.md"):
         assert (results / name).stat().st_size > 0
     accuracy = json.loads((results / "accuracy.json").read_text())
-    assert set(accuracy) == set(FAMILIES)
+    assert set(accuracy) == set(clone.families)
     assert all(0 <= value <= 1 for value in accuracy.values())
     weights = ["seed-0.weights.h5", "seed-1.weights.h5"]
-    for family in FAMILIES:
+    for family in clone.families:
         models = clone.folder / "models" / "digits" / family
         assert sorted(path.name for path in models.iterdir()) == weights
         with np.load(results / "cells" / family / "attributions.npz") as arrays:
@@ -44,7 +42,7 @@ def test_it_writes_what_it_promises(clone):
 
 def test_every_stage_runs_once_after_what_it_needs(clone):
     run = clone.stages_run(clone.first_output)
-    of_cells = {f"{stage}@digits-{family}" for stage in OF_CELL for family in FAMILIES}
+    of_cells = {f"{stage}@digits-{family}" for stage in OF_CELL for family in clone.families}
     of_dataset = {f"{stage}@digits" for stage in ("fetch", "preprocess", "sample", "baseline")}
     of_dataset |= {"additive@digits", "compare@digits"}
     assert len(run) == len(set(run))
@@ -79,30 +77,30 @@ def test_a_family_that_is_forced_repeats_every_byte(clone):
 def test_another_recipe_moves_no_other_family_and_the_way_back_trains_nothing(clone):
     """Three epochs, two, three again by `dvc exp run`, and back to the last commit."""
     first = clone.hashes("models", "results")
-    others = [path for path in first if "lstm" not in path and "/digits/" in path]
+    others = [path for path in first if "feedforward" not in path and "/digits/" in path]
     of_cells = [path for path in others if "/cells/" in path or path.startswith("models")]
-    shorter = ("dvc", "exp", "run", "--set-param", "digits.lstm.training.epochs=2")
+    shorter = ("dvc", "exp", "run", "--set-param", "digits.feedforward.training.epochs=2")
     output = clone.run(*shorter, "compare@digits")
-    moved = cell("lstm", *OF_CELL) - cell("lstm", "memorise")
+    moved = cell("feedforward", *OF_CELL) - cell("feedforward", "memorise")
     assert set(clone.stages_run(output)) == {"manifest", "compare@digits"} | moved
     second = clone.hashes("models", "results")
     assert {path: second[path] for path in of_cells} == {path: first[path] for path in of_cells}
     sample = "results/digits/sample.csv"
     assert second[sample] == first[sample]
-    assert second["models/digits/lstm/seed-0.weights.h5"] not in first.values()
+    assert second["models/digits/feedforward/seed-0.weights.h5"] not in first.values()
     diff = clone.run("git", "diff", "--numstat", "params.yaml").split()
     assert diff == ["1", "1", "params.yaml"]
-    assert "digits.lstm.training.epochs" in clone.run("dvc", "params", "diff")
+    assert "digits.feedforward.training.epochs" in clone.run("dvc", "params", "diff")
 
-    longer = ("dvc", "exp", "run", "--set-param", "digits.lstm.training.epochs=3")
+    longer = ("dvc", "exp", "run", "--set-param", "digits.feedforward.training.epochs=3")
     output = clone.run(*longer, "compare@digits")
-    assert not set(clone.stages_run(output)) & cell("lstm", "train", "attribute", "judge")
-    assert "Stage 'train@digits-lstm' is cached" in output
+    assert not set(clone.stages_run(output)) & cell("feedforward", "train", "attribute", "judge")
+    assert "Stage 'train@digits-feedforward' is cached" in output
     assert clone.hashes("models", "results") == first
 
     clone.run(*shorter, "compare@digits")
     output = clone.run(*BACK)
-    assert not set(clone.stages_run(output)) & cell("lstm", "train", "attribute", "judge")
+    assert not set(clone.stages_run(output)) & cell("feedforward", "train", "attribute", "judge")
     assert clone.hashes("models", "results") == first
     assert clone.run("git", "status", "--porcelain") == ""
 
@@ -125,7 +123,7 @@ def test_bad_parameters_stop_the_pipeline_and_lose_nothing(clone):
     ("stage", "seconds"),
     [
         ("train@digits-cnn", 7),
-        pytest.param("memorise@digits-attention", 7, marks=pytest.mark.exhaustive),
+        pytest.param("memorise@digits-feedforward", 7, marks=pytest.mark.exhaustive),
     ],
 )
 def test_a_kill_leaves_no_trace(clone, stage, seconds):
@@ -158,5 +156,5 @@ def finished_runs(clone):
 def test_mlflow_holds_one_finished_run_a_seed(clone):
     clone.run("python", "-m", "glassnets.tracking", "digits")  # marks those of other recipes
     assert finished_runs(clone) == [
-        f"{family}-seed-{seed}" for family in FAMILIES for seed in (0, 1)
+        f"{family}-seed-{seed}" for family in clone.families for seed in (0, 1)
     ]

@@ -24,7 +24,7 @@ def test_make_run_for_mnist(clone):
         mnist["sample"] = {"images": 6}
         mnist["training"]["warmup_epochs"] = 0
         mnist["attribution"] = {}
-        for family in ("feedforward", "lstm", "cnn", "attention"):
+        for family in clone.families:
             mnist[family]["training"]["epochs"] = 1
 
     clone.edit_params(edit)

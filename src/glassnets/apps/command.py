@@ -11,6 +11,7 @@ import typer
 # The module that holds each as `command`, and what the list of commands says of it.
 COMMANDS = {
     "add": ("glassnets.apps.add", "Take your own pictures, table or series in."),
+    "run": ("glassnets.apps.run", "Run the pipeline of a dataset, several stages at a time."),
     "judge": ("glassnets.apps.judge", "Say which explanations of your own model to believe."),
     "explain": ("glassnets.apps.explain", "Predict an input and draw why, with verdicts."),
     "board": ("glassnets.apps.board.__main__", "Draw, fill in or upload an input: predictions."),
@@ -39,8 +40,7 @@ def build(asked: str | None) -> typer.Typer:
 
 HELP = """Train families of neural networks, compare them, explain them.
 
-All but `judge` run in a checkout of the project. The pipeline itself is run by `make run` or
-`dvc repro`."""
+All but `judge` run in a checkout of the project."""
 
 
 def _listed() -> None: ...

@@ -33,10 +33,14 @@ def lifted(family):
     def build(name):
         own = family(name)
         inner = {"cnn": "block_1", "attention": "attention_1", "lstm": "tokens"}[name]
-        pixels = keras.layers.Flatten()(own.model.input) / 255
-        parts = [pixels, keras.layers.Flatten()(own.activations[inner])]
-        ones = [keras.layers.Dense(1, activation="tanh")(part) for part in parts]
-        model = keras.Model(own.model.input, own.model.output + 3 * ones[0] + 3 * ones[1])
+        added = [own.model.output]
+        for part, values in (("pixels", own.model.input), ("inner", own.activations[inner])):
+            # All named, since Keras counts its own names anew when a test clears the session.
+            x = keras.layers.Flatten(name=f"flat_{part}")(values)
+            x = keras.layers.Rescaling(1 / 255 if part == "pixels" else 1, name=f"in_{part}")(x)
+            x = keras.layers.Dense(1, activation="tanh", name=f"g_{part}")(x)
+            added.append(keras.layers.Rescaling(3, name=f"out_{part}")(x))
+        model = keras.Model(own.model.input, keras.layers.Add(name="lifted")(added))
         return Explained(
             model, own.activations, references=own.references, labels=own.labels, batch_size=1024
         )

@@ -1,0 +1,64 @@
+"""`glassnets run`: which stages it runs beside each other, and what it does where one fails."""
+
+import os
+import time
+
+import pytest
+
+from glassnets.apps import run
+from glassnets.errors import GlassnetsError
+from glassnets.pipeline import manifests
+
+
+def test_every_stage_but_the_shared_and_the_last_is_in_one_chain(parameters):
+    for dataset in parameters.datasets:
+        data = parameters.dataset(dataset)
+        chains = run.chains(parameters, dataset)
+        names = [stage for chain in chains for stage in chain]
+        assert len(names) == len(set(names))
+        for family in data.families:
+            [own] = [chain for chain in chains if f"train@{dataset}-{family}" in chain]
+            assert own[: len(manifests.OF_CELL)] == [
+                f"{stage}@{dataset}-{family}" for stage in manifests.OF_CELL
+            ]
+        shared = {f"{stage}@{dataset}" for stage in ("fetch", "preprocess", "sample")}
+        assert not shared & {*names}
+        assert not {*manifests.goals(parameters, dataset)} & {*names}
+
+
+@pytest.fixture
+def dvc(tmp_path, monkeypatch):
+    """In DVC's place, a program that waits for the stages `slow` and fails at the stage `bad`."""
+    program = tmp_path / "dvc"
+    program.write_text(
+        '#!/bin/bash\nshift 3\nfor stage in "$@"; do\n'
+        "  echo \"Running stage '$stage':\"\n"
+        f"  echo begun >> {tmp_path}/$stage\n"
+        "  [ $stage = slow ] && sleep 600\n"
+        '  [ $stage = bad ] && { echo "error: it is bad"; exit 1; }\n'
+        f"  echo done >> {tmp_path}/$stage\n"
+        "done\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    return lambda stage: (tmp_path / stage).read_text().split()
+
+
+def test_chains_run_in_order_and_are_listed(dvc, capsys):
+    run._beside([["one", "two"], ["three"], ["four"]], 2)
+    for stage in ("one", "two", "three", "four"):
+        assert dvc(stage) == ["begun", "done"]
+    said = capsys.readouterr().out.split()
+    assert said.index("one") < said.index("two")
+    assert {*said} == {"one", "two", "three", "four"}
+
+
+def test_where_one_fails_the_others_are_interrupted_and_it_is_shown(dvc, capsys):
+    before = time.monotonic()
+    with pytest.raises(GlassnetsError, match=r"^expected good, bad to be built"):
+        run._beside([["slow"], ["good", "bad"], ["never"]], 2)
+    assert time.monotonic() - before < 300
+    assert "error: it is bad" in capsys.readouterr().out
+    assert dvc("slow") == ["begun"]
+    with pytest.raises(FileNotFoundError):
+        dvc("never")
