@@ -10,7 +10,7 @@ SHELL := /usr/bin/env bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env run release fetch-networks test test-exhaustive test-oracles lint audit docs provenance track verify ui demo serve lock clean
+.PHONY: help env run release fetch-networks test test-exhaustive test-release test-oracles lint audit docs provenance track verify ui demo serve lock clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*##/ { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,10 +58,13 @@ fetch-networks: .git env  ## Take networks from such a file, without training: m
 	glassnets fetch-networks "$(FROM)"
 
 test: env lint  ## Lint, check types, run all tests that take seconds
-	pytest -m "not exhaustive" --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	pytest -m "not exhaustive and not release" --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-test-exhaustive: env  ## Run the tests that take minutes: whole rebuilds, kills, servers, other processors
-	pytest -m exhaustive --numprocesses 2 --dist loadfile --no-loadscope-reorder
+test-exhaustive: env  ## Run the tests that take minutes: whole pipelines, kills, servers, another processor
+	pytest -m "exhaustive and not release" --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+test-release: env  ## Run the tests that take an hour or more: every family on emulated processors, MNIST, every stage killed
+	pytest -m release --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-oracles: .venv-oracles/.complete  ## Compare attributions and similarities with those of Xplique, Quantus, SHAP and rsatoolbox (after make run)
 	@test -f models/digits/cnn/seed-0.weights.h5 || \

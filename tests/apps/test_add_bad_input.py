@@ -288,7 +288,7 @@ def small_params():
 @pytest.mark.parametrize(
     "first",
     [
-        pytest.param(first, marks=[pytest.mark.exhaustive] if first >= CASES / 5 else [])
+        pytest.param(first, marks=[pytest.mark.release] if first >= CASES / 5 else [])
         for first in range(0, CASES, BATCH)
     ],
 )

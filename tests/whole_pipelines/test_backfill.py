@@ -94,6 +94,7 @@ def test_it_tells_all_that_the_pipeline_told(clone, own, empty):
     ]
 
 
+@pytest.mark.release
 def test_the_lock_is_followed_there_and_back(clone, own):
     """Runs of another recipe stay, marked; the mark follows the lock."""
     first = runs(own)
@@ -118,6 +119,7 @@ def test_the_lock_is_followed_there_and_back(clone, own):
     }
 
 
+@pytest.mark.release
 def test_what_was_damaged_is_told_again(clone, own):
     client = mlflow.MlflowClient(own)
     before = runs(own)

@@ -41,6 +41,7 @@ def test_a_damaged_network_is_not_evaluated(clone):
     assert weights.read_bytes() == right
 
 
+@pytest.mark.release
 def test_a_result_edited_by_hand_is_put_right(clone):
     metrics = clone.folder / "results" / "digits" / "cells" / "feedforward" / "metrics.json"
     right = metrics.read_bytes()
@@ -50,6 +51,7 @@ def test_a_result_edited_by_hand_is_put_right(clone):
     assert metrics.read_bytes() == right
 
 
+@pytest.mark.release
 def test_a_damaged_file_of_the_cache_is_not_taken_for_whole(clone):
     """Its place in the workspace is empty, so DVC would link it there."""
     raw = clone.folder / "data" / "raw" / "digits.npz"
@@ -77,6 +79,7 @@ def test_a_lock_cut_within_a_word_is_refused(clone):
     clone.run("git", "checkout", "--quiet", "dvc.lock")
 
 
+@pytest.mark.release
 def test_what_a_lock_cut_between_stages_lost_is_made_again(clone):
     """It reads as a whole one that knows of fewer stages."""
 
@@ -113,11 +116,22 @@ def test_a_full_disk_leaves_nothing_half_written(clone):
 @pytest.mark.parametrize(
     ("stage", "seconds", "kills"),
     [
-        ("manifest", 4, 3),
-        ("preprocess@digits", 6, 3),
-        ("train@digits-cnn", 14, 6),
-        ("judge@digits-feedforward", 16, 3),
-        ("compare@digits", 16, 4),
+        ("train@digits-cnn", 14, 4),
+        *(
+            pytest.param(*others, marks=pytest.mark.release)
+            for others in [
+                ("manifest", 4, 3),
+                ("fetch@digits", 6, 3),
+                ("preprocess@digits", 6, 3),
+                ("sample@digits", 6, 2),
+                ("evaluate@digits-feedforward", 12, 3),
+                ("memorise@digits-feedforward", 14, 3),
+                ("attribute@digits-feedforward", 12, 3),
+                ("judge@digits-feedforward", 16, 3),
+                ("verdict@digits-cnn", 6, 2),
+                ("compare@digits", 16, 4),
+            ]
+        ),
     ],
 )
 def test_kills_leave_no_trace(clone, stage, seconds, kills):
@@ -140,6 +154,7 @@ def test_kills_leave_no_trace(clone, stage, seconds, kills):
 
 
 @pytest.mark.skipif(not shutil.which("setpriv"), reason="util-linux is not installed")
+@pytest.mark.release
 def test_without_write_permission_nothing_is_lost(clone):
     """As somebody whom permissions bind: root is not, by nature."""
     folder = clone.folder / "results" / "digits" / "cells" / "cnn"
@@ -164,6 +179,7 @@ def test_without_write_permission_nothing_is_lost(clone):
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == right
 
 
+@pytest.mark.release
 def test_two_pipelines_at_once_make_what_one_makes(clone):
     """The later one waits, or says that it cannot; neither makes anything else."""
     cells = [clone.start("dvc", "repro", "--force", "--single-item", "evaluate@digits-cnn")]

@@ -117,6 +117,7 @@ def test_a_table_is_taken_in_and_a_row_explained(clone):
     undo(clone)
 
 
+@pytest.mark.release
 def test_pictures_are_taken_in_and_one_explained(clone):
     run = "make run DATASET=pieces"
     explain = "glassnets explain pictures/flower/0-0.png --dataset pieces --by-channel"
@@ -137,6 +138,7 @@ def test_a_model_of_keras_is_judged(clone):
     undo(clone)
 
 
+@pytest.mark.release
 def test_a_method_is_added(clone):
     clone.edit_params(
         lambda content: content["defaults"]["attribution"]["methods"].update(absolute_gradient={})

@@ -29,7 +29,7 @@ def test_without_networks_the_page_says_so_and_has_the_code(notebook, tmp_path):
     assert page["pictures"] == {}
 
 
-@pytest.mark.exhaustive
+@pytest.mark.release  # `make docs` runs them too, where there are networks
 def test_every_cell_runs(notebook, clone, monkeypatch):
     monkeypatch.delenv("GLASSNETS_EXTERNAL", raising=False)
     page = notebook.page(clone.folder)

@@ -64,6 +64,7 @@ def test_a_doubled_and_an_unfinished_run_are_named(clone, client):
     assert "expected it to be FINISHED, got RUNNING" in output
 
 
+@pytest.mark.release
 def test_everything_rebuilds_but_what_an_edited_lock_says(clone):
     """All stages of digits run anew; the one hash that was edited is the one that differs."""
     lock = clone.folder / "dvc.lock"

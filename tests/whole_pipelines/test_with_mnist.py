@@ -14,6 +14,7 @@ MNIST = artefacts.external("mnist")
 @pytest.mark.skipif(
     not MNIST.exists(), reason=f"MNIST's files are not in {MNIST}, so its pipeline is not run"
 )
+@pytest.mark.release
 def test_make_run_for_mnist(clone):
     shutil.copytree(MNIST, clone.folder / "data" / "external" / "mnist")
 

@@ -5,6 +5,7 @@ it where one of them changes, and not where a comment, a docstring or a message 
 """
 
 import ast
+import functools
 import hashlib
 import re
 import sys
@@ -236,14 +237,18 @@ def read(source: Path) -> Code:
     for file in sorted((source / "glassnets").rglob("[!.]*")):
         if file.suffix == ".py":
             name, text = module_name(file, source), file.read_text(encoding="utf-8")
-            code.imports[name] = tuple(imports(ast.parse(text)))
-            code.digests[name] = digest(text)
+            code.imports[name], code.digests[name] = _of_module(text)
         elif file.is_file() and file.suffix != ".pyc":
             name = str(file.relative_to(source))
             folder = next(f for f in file.parents if (f / "__init__.py").is_file())
             code.owners[name] = module_name(folder, source)
             code.digests[name] = _short(file.read_bytes())
     return code
+
+
+@functools.cache
+def _of_module(text: str) -> tuple[tuple[str, ...], str]:
+    return tuple(imports(ast.parse(text))), digest(text)
 
 
 def module_name(file: Path, source: Path) -> str:

@@ -48,6 +48,13 @@ def plain():
     return make(1800, texture_deviation=0.0)
 
 
+@pytest.fixture(scope="module")
+def many():
+    """More of these, for what is a matter of frequencies: what is seen in each, and the labels."""
+    arrays = make(3600, texture_deviation=0.0)
+    return seen(arrays["images"]), arrays["labels"]
+
+
 def seen(images):
     """Of each image, the (row, column, size) of the patches that are found in it, by name."""
     found = [defaultdict(set) for _ in images]
@@ -156,10 +163,9 @@ def test_a_changed_rest_keeps_the_texture(plain, arrays):
 
 
 @pytest.mark.parametrize("modulus", [2, 3, 4, 5])
-def test_patches_lie_on_no_grid(modulus):
-    plain = make(3000, texture_deviation=0.0)
+def test_patches_lie_on_no_grid(many, modulus):
     starts = {"cues": [], "decoys": []}
-    for patches in seen(plain["images"]):
+    for patches in many[0]:
         starts["cues"] += [place[:2] for place in cues(patches)]
         starts["decoys"] += [place[:2] for place in patches["coarse"]]
     for places in starts.values():
@@ -170,23 +176,21 @@ def test_patches_lie_on_no_grid(modulus):
             assert (shares < 1.8 / modulus).all(), shares
 
 
-def test_no_single_patch_says_whether_two_run_the_same_way():
-    plain = make(6000, texture_deviation=0.0)
+def test_no_single_patch_says_whether_two_run_the_same_way(many):
     ways = {planted.SAME: [], planted.DIFFERENT: []}
-    for patches, label in zip(seen(plain["images"]), plain["labels"].tolist(), strict=True):
+    for patches, label in zip(many[0], many[1].tolist(), strict=True):
         if label in ways:
             ways[label].append(min(cues(patches)) in patches["vertical"])
     for label in ways:
         assert abs(np.mean(ways[label]) - 0.5) < 0.05, label
 
 
-def test_the_decoys_say_nothing_of_the_label():
-    plain = make(6000, texture_deviation=0.0)
-    decoys = [patches["coarse"] for patches in seen(plain["images"])]
+def test_the_decoys_say_nothing_of_the_label(many):
+    decoys = [patches["coarse"] for patches in many[0]]
     count = np.array([len(each) for each in decoys])
     size = np.array([min(size for _, _, size in each) for each in decoys])
     for label in range(planted.CLASSES):
-        mine = plain["labels"] == label
+        mine = many[1] == label
         assert abs((count[mine] == 1).mean() - 1 / 2) < 0.06
         assert abs(size[mine].mean() - size.mean()) < 0.06
 
@@ -239,9 +243,8 @@ def test_the_suppressor_helps_to_read_the_cue(arrays):
     assert read_stripes(arrays, "suppressor_changed") < 0.9
 
 
-def test_the_suppressor_says_nothing_of_the_label_by_itself():
+def test_the_suppressor_says_nothing_of_the_label_by_itself(arrays):
     """Of each label, what shows around the cues has the same mean and the same deviation."""
-    arrays = make(6000)
     shown = np.array(
         [strengths(*pair) for pair in zip(arrays["images"], arrays["suppressor"], strict=True)]
     )

@@ -59,28 +59,22 @@ def test_its_tables_and_its_pages_have_the_same_conclusions(compared):
     assert "So cnn is the most accurate" in compared.printed
 
 
-def test_its_table_of_classes_has_their_names_where_they_have_any(compared, project):
+def test_classes_have_their_names_and_studies_their_links_where_there_are_any(compared, project):
     numbers = artefacts.load_table(compared.results / "classes.csv")
-    path = artefacts.params_file()
-    text = path.read_text(encoding="utf-8")
-    names = [f"{'abcdefghij'[k]}|{k}" for k in range(10)]
-    path.write_text(text.replace("\ndigits:\n", f"\ndigits:\n  class_names: {names}\n"), "utf-8")
-    run()
-    table = artefacts.load_table(project / "results" / "digits" / "classes.csv")
-    assert [*table] == [*numbers, "name"]
-    assert table["name"].tolist() == [names[k] for k in table["class"]]
-
-
-def test_pages_of_studies_are_linked_to_where_a_dataset_is_studied(compared, project):
     links = '<a href="#studies">', '<a href="units.md">'
     html = (compared.results / "report.html").read_text(encoding="utf-8")
     assert all(link in html for link in links)
     path = artefacts.params_file()
     text = path.read_text(encoding="utf-8")
+    names = [f"{'abcdefghij'[k]}|{k}" for k in range(10)]
+    text = text.replace("\ndigits:\n", f"\ndigits:\n  class_names: {names}\n")
     before, cells = text.replace("\n- digits\n- mnist\n", "\n- mnist\n").split("studied_cells:")
     cells = re.sub(r"\n  digits-\w+: {.*}", "", cells)
     path.write_text(f"{before}studied_cells:{cells}", "utf-8")
     run()
+    table = artefacts.load_table(project / "results" / "digits" / "classes.csv")
+    assert [*table] == [*numbers, "name"]
+    assert table["name"].tolist() == [names[k] for k in table["class"]]
     html = (project / "results" / "digits" / "report.html").read_text(encoding="utf-8")
     assert not any(link in html for link in links)
 

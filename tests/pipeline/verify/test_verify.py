@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[3]
 
 # Until MNIST and planted are built again: their pages in dvc.lock are of the report before this
 # one, which `freshness` rightly names.
-pytestmark = pytest.mark.xfail(reason="compare@mnist and compare@planted are stale")
+STALE = pytest.mark.xfail(reason="compare@mnist and compare@planted are stale")
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +48,7 @@ def inside(checked_out, monkeypatch):
         path.write_text(text, encoding="utf-8")
 
 
+@STALE
 def test_a_fresh_clone_passes(inside):
     outcomes = {check.__name__: check() for check in (freshness, manifests, readme.readme)}
     assert {name: outcome.faults for name, outcome in outcomes.items()} == {
@@ -63,6 +64,7 @@ def test_this_environment_passes():
     assert environment().faults == ()
 
 
+@STALE
 def test_a_changed_weight_is_named(inside, checked_out):
     weights = checked_out / "models" / "digits" / "cnn" / "seed-0.weights.h5"
     weights.parent.mkdir(parents=True)
@@ -75,35 +77,36 @@ def test_a_changed_weight_is_named(inside, checked_out):
     assert all("@digits-cnn: " in fault for fault in faults)
 
 
-@pytest.mark.parametrize(
-    ("edit", "said"),
-    [
-        (
-            ("results/digits/metrics.csv", "cnn,accuracy,0.", "cnn,accuracy,0.9"),
-            "compare@digits: changed outs: results/digits/metrics.csv (modified)",
-        ),
-        (
-            ("src/glassnets/models/families/cnn.py", "Convolutional", "Wound"),
-            "manifest: changed deps: src/glassnets (modified)",
-        ),
-        (
-            ("manifests/planted/cnn/train.json", '"epochs": ', '"epochs": 9'),
-            "train@planted-cnn: changed deps: manifests/planted/cnn/train.json (modified)",
-        ),
-        (
-            ("params.yaml", "confidence_level: 0.95", "confidence_level: 0.9"),
-            "manifest: changed deps: params.yaml (modified)",
-        ),
-        (
-            ("dvc.yaml", "${stages}.fetch ", "python -W error -m fetch "),
-            "fetch@digits: changed command",
-        ),
-    ],
-    ids=["a result", "code", "a manifest", "a parameter", "a command"],
-)
-def test_what_is_stale_is_named(inside, edit, said):
-    inside(*edit)
-    assert any(fault.startswith(said) for fault in freshness().faults)
+EDITS = [
+    (
+        ("results/digits/metrics.csv", "cnn,accuracy,0.", "cnn,accuracy,0.9"),
+        "compare@digits: changed outs: results/digits/metrics.csv (modified)",
+    ),
+    (
+        ("src/glassnets/models/families/cnn.py", "Convolutional", "Wound"),
+        "manifest: changed deps: src/glassnets (modified)",
+    ),
+    (
+        ("manifests/planted/cnn/train.json", '"epochs": ', '"epochs": 9'),
+        "train@planted-cnn: changed deps: manifests/planted/cnn/train.json (modified)",
+    ),
+    (
+        ("params.yaml", "confidence_level: 0.95", "confidence_level: 0.9"),
+        "manifest: changed deps: params.yaml (modified)",
+    ),
+    (
+        ("dvc.yaml", "${stages}.fetch ", "python -W error -m fetch "),
+        "fetch@digits: changed command",
+    ),
+]
+
+
+def test_what_is_stale_is_named(inside):
+    for edit, _ in EDITS:
+        inside(*edit)
+    faults = freshness().faults
+    for _, said in EDITS:
+        assert any(fault.startswith(said) for fault in faults), said
 
 
 def test_an_edited_lock_is_named(inside, checked_out):
