@@ -54,7 +54,8 @@ def run(params: Params, dataset: str, jobs: int) -> None:
         except DvcException as error:
             message = str(error).splitlines()[0]
             raise GlassnetsError(f"expected DVC to say what is fresh, got: {message}") from error
-        _beside([c for c in chains(params, dataset) if not stale.keys().isdisjoint(c)], jobs)
+        if fit := [c for c in chains(params, dataset) if not stale.keys().isdisjoint(c)]:
+            _beside(fit, jobs)
     _repro(*goals)
 
 
