@@ -106,10 +106,19 @@ def _beside(chains: Sequence[Sequence[str]], jobs: int) -> None:
                 each.result()
         except BaseException:
             over.set()
-            for process in started:
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGINT)
+            _end(started)
             raise
+
+
+def _end(started: Sequence[subprocess.Popen[str]]) -> None:
+    running = [process for process in started if process.poll() is None]
+    for process in running:
+        os.killpg(process.pid, signal.SIGINT)
+    for process in running:
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:  # begun where interrupts are ignored, as by nohup
+            os.killpg(process.pid, signal.SIGTERM)
 
 
 def command(
