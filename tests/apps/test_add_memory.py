@@ -60,11 +60,11 @@ def texts(path):
 @pytest.mark.parametrize(
     ("write", "name"),
     [
-        (numbers, "t.csv"),
+        pytest.param(numbers, "t.csv", marks=pytest.mark.release),
         (categories, "t.csv"),
         (pictures, "d.npz"),
         (fractions, "d.npz"),
-        (texts, "t.parquet"),
+        pytest.param(texts, "t.parquet", marks=pytest.mark.release),
     ],
 )
 def test_looking_stays_within_two_gib(tmp_path, write, name):

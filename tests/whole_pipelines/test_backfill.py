@@ -140,6 +140,7 @@ def test_what_was_damaged_is_told_again(clone, own):
     assert after["feedforward-seed-1"].info.run_id != stripped.run_id
 
 
+@pytest.mark.release
 def test_two_at_once_leave_one_run_each(clone, empty):
     both = [clone.start(*MIRROR) for _ in range(2)]
     outputs = [process.communicate(timeout=600)[0] for process in both]
@@ -224,6 +225,7 @@ def server(clone, postgres, tmp_path):
         clone.kill(process)
 
 
+@pytest.mark.release
 def test_a_server_over_postgresql_holds_the_same_whoever_writes(clone, own, server):
     both = [clone.start(*MIRROR) for _ in range(2)]
     outputs = [process.communicate(timeout=600)[0] for process in both]

@@ -9,6 +9,7 @@ import pytest
 
 from glassnets.pipeline.manifests import OF_CELL
 
+pytestmark = pytest.mark.exhaustive
 COMPARE = ("dvc", "repro", "compare@digits")
 BACK = ("bash", "-c", "git checkout --quiet . && dvc repro compare@digits")
 
@@ -63,7 +64,7 @@ def test_a_second_repro_runs_nothing(clone):
     assert clone.lock() == before
 
 
-@pytest.mark.exhaustive
+@pytest.mark.release
 def test_a_family_that_is_forced_repeats_every_byte(clone):
     before = clone.lock()
     for stage in OF_CELL:
@@ -73,7 +74,7 @@ def test_a_family_that_is_forced_repeats_every_byte(clone):
     assert clone.run("git", "status", "--porcelain") == ""
 
 
-@pytest.mark.exhaustive
+@pytest.mark.release
 def test_another_recipe_moves_no_other_family_and_the_way_back_trains_nothing(clone):
     """Three epochs, two, three again by `dvc exp run`, and back to the last commit."""
     first = clone.hashes("models", "results")

@@ -130,6 +130,7 @@ def test_pictures_are_taken_in_and_one_explained(clone):
     undo(clone)
 
 
+@pytest.mark.release
 def test_a_model_of_keras_is_judged(clone):
     output = follow(clone, MODEL)
     [judged] = [text for line, text in output.items() if line.startswith("glassnets judge")]
