@@ -93,7 +93,13 @@ def undo(clone):
     clone.run("git", "clean", "--quiet", "--force", "-d")
 
 
-@pytest.mark.parametrize("command", OF_DVC_AND_GIT)
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(line, marks=[pytest.mark.release] if line.startswith("dvc exp run") else [])
+        for line in OF_DVC_AND_GIT
+    ],
+)
 def test_commands_of_dvc_and_git(clone, command):
     clone.run("bash", "-c", command)
     clone.run("git", "checkout", "--quiet", ".")
@@ -102,6 +108,7 @@ def test_commands_of_dvc_and_git(clone, command):
 # What `make run` of a person's data does is tested elsewhere: here one network of each is trained.
 
 
+@pytest.mark.release
 def test_a_table_is_taken_in_and_a_row_explained(clone):
     run, explain = "make run DATASET=wine", "glassnets explain wine.csv --row 3 --dataset wine"
     output = follow(clone, TABLE, run, explain)
