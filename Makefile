@@ -23,7 +23,7 @@ env: .venv/.complete  ## Build the environment in .venv, every package pinned by
 .venv/.complete: requirements.txt requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "error: expected Python 3.11 to 3.13, got $$($(PYTHON) --version); name another: make PYTHON=python3.12" >&2; exit 2; }
-	@echo "Building the environment in .venv (once, one to three minutes)"
+	@echo "Building the environment in .venv (once, one to five minutes)"
 	$(PYTHON) -m venv --clear .venv
 	@install="pip install --disable-pip-version-check"; \
 	  if test -n "$(UV)" && command -v "$(UV)" > /dev/null; \
