@@ -25,7 +25,7 @@ def test_the_page_has_an_example_of_each_library():
     }
 
 
-@pytest.mark.exhaustive
+@pytest.mark.release
 @pytest.mark.parametrize("words", [words for words in EXAMPLES if words != "skip"])
 def test_an_example_runs(words, tmp_path):
     for package in words.split():

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.exhaustive
+pytestmark = pytest.mark.release
 
 
 def numbers(path):
@@ -60,11 +60,11 @@ def texts(path):
 @pytest.mark.parametrize(
     ("write", "name"),
     [
-        pytest.param(numbers, "t.csv", marks=pytest.mark.release),
+        (numbers, "t.csv"),
         (categories, "t.csv"),
         (pictures, "d.npz"),
         (fractions, "d.npz"),
-        pytest.param(texts, "t.parquet", marks=pytest.mark.release),
+        (texts, "t.parquet"),
     ],
 )
 def test_looking_stays_within_two_gib(tmp_path, write, name):

@@ -10,6 +10,8 @@ from glassnets.attribution.network import Explained
 from glassnets.config.schema import Training
 from glassnets.models import families, training
 
+pytestmark = pytest.mark.release  # for the minutes that all of these take together
+
 ROWS, EXPLAINED = 900, 120
 HOW = Training(
     epochs=25,

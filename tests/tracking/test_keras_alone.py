@@ -31,6 +31,7 @@ def test_the_copy_predicts_as_the_network(tensorflow, own_project, dataset, fami
     assert "glassnets" not in copy.to_json()
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("name", ["people", "waves", "spiking"])
 def test_it_loads_where_the_projects_code_is_not(tensorflow, own_project, tmp_path, name):
     if name == "spiking":

@@ -188,6 +188,7 @@ def test_two_pipelines_at_once_make_what_one_makes(clone):
             assert "lock" in output.lower() or "busy" in output, output
 
 
+@pytest.mark.release
 def test_a_fresh_clone_pulls_all_and_computes_nothing(clone, tmp_path):
     remote, other = tmp_path / "remote", tmp_path / "other"
     config = clone.folder / ".dvc" / "config"

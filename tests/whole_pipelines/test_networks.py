@@ -8,7 +8,7 @@ import pytest
 
 from glassnets.apps.release import OUTPUTS
 
-pytestmark = pytest.mark.exhaustive
+pytestmark = pytest.mark.release
 
 
 @pytest.fixture(scope="module")

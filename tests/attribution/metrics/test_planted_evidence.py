@@ -12,6 +12,8 @@ from glassnets.data.sources import digits, planted
 from glassnets.evaluation import bootstrap
 from glassnets.models import families, training
 
+pytestmark = pytest.mark.release  # for the minutes that all of these take together
+
 EVALUATION = Evaluation(
     bootstrap_resamples=500, confidence_level=0.95, calibration_bins=10, random_state=0
 )

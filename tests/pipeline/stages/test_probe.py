@@ -14,6 +14,8 @@ from glassnets.pipeline.stages.similarity import similarity
 from glassnets.pipeline.stages.units import units
 from glassnets.representations.units import stratified
 
+pytestmark = pytest.mark.release  # for the minutes that all of these take together
+
 ROOT = Path(__file__).parents[3]
 FAMILIES = ("cnn", "feedforward")
 CLASSES = 10

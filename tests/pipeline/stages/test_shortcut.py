@@ -11,6 +11,8 @@ from glassnets.errors import ParameterError
 from glassnets.models import training
 from glassnets.pipeline import artefacts, networks
 
+pytestmark = pytest.mark.release  # for the minutes that all of these take together
+
 ROOT = Path(__file__).parents[3]
 
 
