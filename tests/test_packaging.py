@@ -46,6 +46,7 @@ def test_the_pipeline_is_an_extra():
     assert names(PROJECT["dependencies"]) & {"dvc", "mlflow", "fastapi", "onnxruntime"} == set()
 
 
+@pytest.mark.release
 def test_a_model_is_judged_without_the_extras():
     code = (
         "import sys, importlib\n"

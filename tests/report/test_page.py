@@ -135,6 +135,7 @@ def test_the_same_results_give_the_same_bytes(made):
     assert html("table", made("table")) == html("table", made("table"))
 
 
+@pytest.mark.release
 @pytest.mark.parametrize(("width", "language"), [(1280, "en"), (360, "zh")])
 @pytest.mark.parametrize("kind", INPUTS)
 def test_every_kind_of_data_is_displayed(

@@ -178,6 +178,7 @@ def test_models_are_ranked_as_the_comparison_ranks_families(logged, params):
     assert [model.name for model in ranked][:2] == ["cnn-seed-1", "cnn-seed-0"]
 
 
+@pytest.mark.release
 def test_a_model_loads_without_the_project_and_gives_the_same_logits(logged, params, tmp_path):
     """By Keras' own name and MLflow's, in a process that knows no glassnets; and without a
     pickle."""
@@ -350,6 +351,7 @@ print(from_files.log(params, "digits", "cnn", "train"))
 """
 
 
+@pytest.mark.release
 def test_two_processes_at_once_leave_one_run_of_each(with_networks):
     both = [
         subprocess.Popen([sys.executable, "-c", LOG], stdout=subprocess.PIPE, text=True)

@@ -93,7 +93,7 @@ def inputs(name, count=40):
     ("family", "name"),
     [
         *(("cnn", "rgb"), ("lstm", "series"), ("lstm", "masked"), ("attention", "masked")),
-        *((family, "table") for family in FAMILIES),
+        *(pytest.param(family, "table", marks=pytest.mark.release) for family in FAMILIES),
     ],
 )
 def test_a_family_learns_every_kind(family, name):

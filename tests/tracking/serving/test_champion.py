@@ -34,6 +34,7 @@ def test_what_is_no_dataset_or_family_is_refused(inside, arguments, message):
         champion.check(*arguments)
 
 
+@pytest.mark.release
 def test_the_command_says_it_in_a_line(inside):
     ran = subprocess.run(
         [sys.executable, "-m", "glassnets.tracking.champion", "mnist", "cnn"],
