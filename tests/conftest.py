@@ -22,6 +22,7 @@ hypothesis.settings.load_profile("glassnets")
 runtime.pin_processor()  # before anything imports NumPy
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Whole pipelines first: they take longest, and what begins last ends last. A process runs a
     file's tests, and one all those in the same clone of the project, which takes minutes to make.
