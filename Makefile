@@ -58,13 +58,13 @@ fetch-networks: .git env  ## Take networks from such a file, without training: m
 	glassnets fetch-networks "$(FROM)"
 
 test: env lint  ## Lint, check types, run all tests that take seconds
-	pytest -m "not exhaustive and not release" --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	pytest -m "not exhaustive and not release" --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-exhaustive: env  ## Run the tests that take minutes: whole pipelines, kills, servers, another processor
-	pytest -m "exhaustive and not release" --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	pytest -m "exhaustive and not release" --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-release: env  ## Run the tests that take an hour or more: every family on emulated processors, MNIST, every stage killed
-	pytest -m release --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	pytest -m release --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-oracles: .venv-oracles/.complete  ## Compare attributions and similarities with those of Xplique, Quantus, SHAP and rsatoolbox (after make run)
 	@test -f models/digits/cnn/seed-0.weights.h5 || \

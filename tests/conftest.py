@@ -22,15 +22,9 @@ hypothesis.settings.load_profile("glassnets")
 runtime.pin_processor()  # before anything imports NumPy
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """Whole pipelines first: they take longest, and what begins last ends last. A process runs a
-    file's tests, and one all those in the same clone of the project, which takes minutes to make.
-    """
+    """Whole pipelines first: they take longest, and what begins last ends last."""
     items.sort(key=lambda item: "whole_pipelines" not in item.path.parts)
-    for item in items:
-        in_clone = "whole_pipelines" in item.path.parts and "clone" in item.fixturenames
-        item.add_marker(pytest.mark.xdist_group("clone" if in_clone else str(item.path)))
 
 
 ROOT = Path(__file__).parents[1]
