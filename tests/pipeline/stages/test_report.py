@@ -305,7 +305,7 @@ def test_a_link_shows_the_same(opened):
 
 @pytest.mark.parametrize(
     "fragment",
-    ["#image=999&method=none&family=x&compare=z&lang=fr&overlay=7", "#=&image=&method&%"],
+    ["#image=999&method=none&family=x&compare=z&lang=fr&overlay=7", "#=", "#image=&method", "#%"],
 )
 def test_a_link_that_is_wrong_shows_what_no_link_does(opened, fragment):
     page, plain = opened(fragment), opened()
@@ -389,7 +389,8 @@ def test_nothing_is_wider_than_the_window(opened, width, language):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-@pytest.mark.parametrize(("scheme", "language"), [("light", "en"), ("dark", "zh")])
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_accessibility_rule_is_broken(opened, serious_violations, scheme, language):
     page = opened(f"#lang={language}&compare=method", color_scheme=scheme)
     page.wait_for_selector(CHARTS)
