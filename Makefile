@@ -140,6 +140,7 @@ serve: env  ## Serve a champion of MLflow's registry on localhost: make serve DA
 lock: env  ## Compile requirements*.txt from requirements*.in
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade requirements.in -o requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade requirements-dev.in -o requirements-dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade requirements-sweep.in -o requirements-sweep.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade --override requirements-oracles.in requirements.in requirements-dev.in requirements-oracles.in -o requirements-oracles.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade requirements-docs.in -o requirements-docs.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade requirements-provenance.in -o requirements-provenance.txt
