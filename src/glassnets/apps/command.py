@@ -12,6 +12,8 @@ import typer
 COMMANDS = {
     "add": ("glassnets.apps.add", "Take your own pictures, table or series in."),
     "run": ("glassnets.apps.run", "Run the pipeline of a dataset, several stages at a time."),
+    "sweep": ("glassnets.apps.sweep", "Train networks under a grid or a list of settings."),
+    "search": ("glassnets.apps.search", "Search for the best recipe of a cell."),
     "judge": ("glassnets.apps.judge", "Say which explanations of your own model to believe."),
     "explain": ("glassnets.apps.explain", "Predict an input and draw why, with verdicts."),
     "board": ("glassnets.apps.board.__main__", "Draw, fill in or upload an input: predictions."),

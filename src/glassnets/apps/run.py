@@ -121,6 +121,12 @@ def _end(started: Sequence[subprocess.Popen[str]]) -> None:
             os.killpg(process.pid, signal.SIGTERM)
 
 
+def most_jobs() -> int:
+    """How many stages fit beside each other on this machine."""
+    memory = psutil.virtual_memory().total // _MEMORY
+    return max(1, min(os.cpu_count() or 1, memory))
+
+
 def command(
     dataset: Annotated[str, typer.Argument(metavar="[DATASET]")] = "digits",
     jobs: Annotated[
@@ -131,10 +137,7 @@ def command(
     """Runs the pipeline of a dataset, families beside each other: what is not fresh, and no more.
 
     `dvc repro` builds the same, a stage at a time."""
-    if jobs is None:
-        memory = psutil.virtual_memory().total // _MEMORY
-        jobs = max(1, min(os.cpu_count() or 1, memory))
     with in_one_line(out_of_memory="fewer stages at a time: --jobs 1"):
         params = config.load(artefacts.params_file())
         params.dataset(dataset)  # named wrongly, it is refused
-        run(params, dataset, jobs)
+        run(params, dataset, jobs or most_jobs())

@@ -25,6 +25,7 @@ from glassnets.config.schema import Attribution, Dataset, Kind, Params
 from glassnets.errors import ParameterError
 
 DEFAULTS, KINDS = "defaults", "kinds"
+SWEEPS = "sweeps"  # what MLflow has of these stands beside what it has of datasets
 
 Location = list[str | int]
 
@@ -78,7 +79,7 @@ def _datasets(raw: Any) -> list[str]:
 def free(name: str) -> bool:
     """Whether a dataset may have this name: no key of params.yaml, nothing that the schema has."""
     return (
-        name not in (DEFAULTS, KINDS)
+        name not in (DEFAULTS, KINDS, SWEEPS)
         and not hasattr(Params, name)
         and (name not in Params.model_fields)
     )

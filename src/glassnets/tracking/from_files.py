@@ -24,7 +24,7 @@ from glassnets.evaluation import metrics
 from glassnets.pipeline import artefacts, networks, studies
 from glassnets.report import attributions, figures, leaderboards
 from glassnets.representations.answers import SIGNIFICANT
-from glassnets.tracking import TENSORFLOW, runs, store
+from glassnets.tracking import TENSORFLOW, epochs, runs, store
 from glassnets.tracking.runs import Run, RunKey
 from glassnets.tracking.store import Experiment
 
@@ -354,7 +354,10 @@ def log(params: Params, dataset: str, family: str, *stages: str) -> int:
 
     params: of the project; with them it starts TensorFlow where a model is lacking. dataset,
     family: the cell. Raises GlassnetsError where MLflow cannot be used or a stage has not run.
+    A task of a sweep logs nothing: the sweep does.
     """
+    if epochs.followed():
+        return 0
     keys = runs.keys(params, dataset, family)
     written = 0
     # Alone, or two processes would make the same runs.

@@ -30,7 +30,7 @@ from ruamel.yaml import YAML
 from glassnets.config.schema import Params
 from glassnets.data import Arrays
 from glassnets.pipeline import artefacts
-from glassnets.tracking import store
+from glassnets.tracking import epochs, store
 from glassnets.tracking.store import Experiment
 
 DIGEST = "glassnets.inputs_digest"  # tag: see `inputs_digest`
@@ -147,14 +147,20 @@ class Run:
 
 
 @contextmanager
-def training_run(params: Params, dataset: str, family: str, seed: int) -> Iterator[Run]:
-    """The run of one seed's training, below its cell's parent run.
+def training_run(
+    params: Params, dataset: str, family: str, seed: int
+) -> Iterator[Run | epochs.Followed]:
+    """The run of one seed's training, below its cell's parent run; where another process follows
+    the training, its file in the place of one.
 
     While the block works, MLflow samples processor and memory once a second; after it, the run
     holds ``resources/wall_seconds``, ``resources/cpu_seconds`` (of the process, all threads) and
     ``resources/peak_mib`` (of the process since its start). It ends FAILED on an exception, KILLED
     on a KeyboardInterrupt. Raises GlassnetsError when MLflow cannot be used.
     """
+    if file := epochs.followed():
+        yield file
+        return
     key = RunKey(dataset, family, seed, inputs_digest(artefacts.root(), dataset, family))
     with store.experiment(dataset) as experiment:
         run = begin(experiment, key, params)

@@ -1,0 +1,106 @@
+"""Schedulers that are refused, and processes that end with the one that began them."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+import psutil
+import pytest
+
+from glassnets.errors import GlassnetsError, ParameterError
+from glassnets.sweeps import executors
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["tcp://127.0.0.1:8786", "tcp://localhost:8786", "tcp://[::1]:8786", "tls://10.0.0.3:8786"],
+)
+def test_this_machine_and_tls_are_safe(address):
+    executors.check_safe(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "tcp://10.0.0.3:8786",
+        "tcp://0.0.0.0:8786",
+        "tcp://example.org:8786",
+        "tcp://127.0.0.1.example.org:8786",
+        "10.0.0.3:8786",
+        "ws://127.0.0.1:8786",
+        "tcp://[::]:1",
+        "tcp://",
+        "",
+    ],
+)
+def test_who_could_be_reached_by_all_is_refused(address):
+    with pytest.raises(ParameterError, match=r"^--scheduler: expected tls://"):
+        executors.check_safe(address)
+
+
+def test_no_scheduler_is_said_in_a_line(monkeypatch):
+    import distributed
+
+    def refuse(*_, **__):
+        raise OSError("Timed out\ntrying to connect")
+
+    monkeypatch.setattr(distributed, "Client", refuse)
+    with pytest.raises(
+        GlassnetsError, match=r"^expected a Dask scheduler at tcp.*Timed out trying"
+    ):
+        executors.dask("tcp://127.0.0.1:1").__enter__()
+
+
+def test_processes_have_their_folder_and_end(tmp_path):
+    folder = tmp_path / "workers"
+    (folder / "left by a kill").mkdir(parents=True)
+    with executors.processes(1, folder) as executor:
+        assert [*folder.iterdir()] == []
+        assert executor.submit(tempfile.gettempdir).result() == str(folder)
+        worker = executor.submit(os.getpid).result()
+    assert not folder.exists()
+    assert not psutil.pid_exists(worker)
+
+
+def _start_sleeping(path):
+    child = subprocess.Popen(["sleep", "600"])
+    path.write_text(f"{os.getpid()} {child.pid}")
+    time.sleep(600)
+
+
+def test_a_killed_driver_leaves_no_process(tmp_path):
+    path = tmp_path / "pids"
+    code = (
+        "from glassnets.sweeps import executors; from tests.sweeps.test_executors import *\n"
+        "from pathlib import Path\n"
+        "if __name__ == '__main__':\n"
+        f"    with executors.processes(1, Path({str(tmp_path / 'w')!r})) as executor:\n"
+        f"        executor.submit(_start_sleeping, Path({str(path)!r})).result()\n"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(code.replace("import *", "import _start_sleeping"))
+    root = executors.__file__.split("/src/")[0]
+    environment = {**os.environ, "PYTHONPATH": f"{root}:{root}/src"}
+    driver = subprocess.Popen([sys.executable, script], env=environment)
+    pids = _wait_for(lambda: path.is_file() and path.read_text().split())
+    driver.kill()
+    driver.wait()
+    for pid in map(int, pids):
+        _wait_for(lambda pid=pid: not _runs(pid))
+
+
+def _runs(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _wait_for(condition):
+    for _ in range(1200):
+        if result := condition():
+            return result
+        time.sleep(0.1)
+    raise AssertionError("waited for two minutes")
