@@ -1,9 +1,11 @@
 """A temporary clone of the project with a tiny cut of digits, in which whole pipelines run."""
 
+import fcntl
 import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -187,19 +189,35 @@ def tiny():
 def clone(tmp_path_factory) -> Iterator[Clone]:
     """The working tree as it is, without what is ignored, committed anew, the pipeline run once.
 
-    At the end nothing that ran in it may have asked anything outside of this machine.
+    Each process of tests has its own, a copy of the one that the first of them has run. At the end
+    nothing that ran in it may have asked anything outside of this machine.
     """
-    folder = tmp_path_factory.mktemp("clone") / "project"
-    copy_project(artefacts.root(), folder)
+    several = "PYTEST_XDIST_WORKER" in os.environ
+    shared = tmp_path_factory.getbasetemp().parent if several else tmp_path_factory.mktemp("shared")
+    with (shared / "clone.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        first = Clone(shared / "clone" / "project")
+        printed = shared / "clone" / "printed.txt"
+        if not printed.exists():
+            printed.write_text(_run_pipeline(first))
+    made = Clone(tmp_path_factory.mktemp("clone") / "project")
+    shutil.copytree(first.folder, made.folder, symlinks=True)
+    made.first_output = printed.read_text()
+    yield made
+    assert first.outside() + made.outside() == []
+
+
+def _run_pipeline(made: Clone) -> str:
+    """Makes a clone and runs its pipeline; what that printed."""
+    shutil.rmtree(made.folder, ignore_errors=True)  # of a test that failed here
+    copy_project(artefacts.root(), made.folder)
     # What it says of stages that the tiny pipeline lacks would, once lost, never come back.
-    (folder / "dvc.lock").unlink()
-    made = Clone(folder)
+    (made.folder / "dvc.lock").unlink()
     made.edit_params(_of_two_families)
     made.run("git", "init", "--quiet")
     made.run("git", "add", "--all")
     made.run("git", "commit", "--quiet", "--message", "tiny")
-    made.first_output = made.run("dvc", "repro", "compare@digits")
+    printed = made.run("dvc", "repro", "compare@digits")
     made.run("git", "add", "--all")
     made.run("git", "commit", "--quiet", "--message", "tiny results")
-    yield made
-    assert made.outside() == []
+    return printed
