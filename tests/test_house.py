@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
 # Where files, clocks and the environment may be used.
 MAY_TOUCH_THE_WORLD = re.compile(
-    r"glassnets\.(apps|data\.(own|pictures|sources)|pipeline|tracking)(\..+)?"
+    r"glassnets\.(apps|data\.(own|pictures|sources)|pipeline|sweeps|tracking)(\..+)?"
     r"|glassnets\.(config\.loading|runtime)"
 )
 WORLDLY = re.compile(
