@@ -162,11 +162,27 @@ def test_the_page_has_the_best_first_and_how_many_were_tried(make_driver):
     assert "![history](history.png)" in page
 
 
+def test_pictures_name_keys_by_what_tells_them_apart():
+    study = optuna.create_study()
+    for value in (0.1, 0.2):
+        trial = study.ask(
+            {
+                "digits.cnn.training.learning_rate": FloatDistribution(0, 1),
+                "digits.cnn.training.augmentation.scale": FloatDistribution(0, 1),
+                "+digits.cnn.network.scale": FloatDistribution(0, 1),
+            }
+        )
+        study.tell(trial, value)
+    renamed = search._with_short_keys(study)
+    assert {*renamed.best_params} == {"learning_rate", "augmentation.scale", "network.scale"}
+    assert {*renamed.best_params.values()} == {*study.best_params.values()}
+
+
 def test_pictures_are_the_same_for_the_same_trials(make_driver):
     from glassnets.report import drawing
 
     study = search.run(SEARCH, make_driver())
-    first, second = (search.pictures(study) for _ in range(2))
+    first, second = (search.pictures(SEARCH, study) for _ in range(2))
     assert {*first} == {"curves", "history", "slice", "importances"}
     assert {n: drawing.png(f) for n, f in first.items()} == {
         n: drawing.png(f) for n, f in second.items()

@@ -28,7 +28,7 @@ def run(asked: Search, workers: Workers, storage: str | None, out: Path) -> pd.D
     with session.begin(asked.plan({}), workers) as (driver, _):
         study = search.run(asked, driver)
         table = search.table(asked, study)
-        drawn = search.pictures(study)
+        drawn = search.pictures(asked, study)
         with artefacts.replacing(out) as (folder,):
             folder.mkdir(parents=True)
             artefacts.save_table(folder / "trials.csv", table)

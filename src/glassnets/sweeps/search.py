@@ -183,20 +183,57 @@ def _content(trial: FrozenTrial) -> tuple[Any, ...]:
     return trial.state, trial.params, trial.values, trial.intermediate_values, trial.user_attrs
 
 
-def pictures(study: optuna.Study) -> dict[str, Figure]:
+def pictures(search: Search, study: optuna.Study) -> dict[str, Figure]:
     """Optuna's own pictures of a study, by name: values trial by trial, the curves, values against
     each key, and how much each key matters. Those that the trials are too few for are left out."""
+    study = _with_short_keys(study)
     complete = [t for t in study.get_trials(deepcopy=False) if t.state == TrialState.COMPLETE]
+    value = search.objective
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
     drawn: dict[str, Callable[[], Any]] = {"curves": lambda: plots.plot_intermediate_values(study)}
     if complete:
-        drawn["history"] = lambda: plots.plot_optimization_history(study)
-        drawn["slice"] = lambda: plots.plot_slice(study)
+        drawn["history"] = lambda: plots.plot_optimization_history(study, target_name=value)
+        drawn["slice"] = lambda: plots.plot_slice(study, target_name=value)
     if len({trial.value for trial in complete}) > 1:
-        drawn["importances"] = lambda: plots.plot_param_importances(study, evaluator=evaluator)
-    with warnings.catch_warnings(), matplotlib.rc_context({"figure.figsize": (9, 5)}):
+        drawn["importances"] = lambda: plots.plot_param_importances(
+            study, evaluator=evaluator, target_name=value
+        )
+    figures = {}
+    with warnings.catch_warnings(), matplotlib.rc_context({"figure.figsize": (10, 5)}):
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return {name: np.ravel(draw())[0].figure for name, draw in drawn.items()}
+        for name, draw in drawn.items():
+            axes = np.ravel(draw())[0]
+            if name == "curves":
+                axes.set(xlabel="epoch", ylabel=value)
+                axes.get_legend().remove()  # it would name every trial
+            axes.figure.set_layout_engine("constrained")
+            figures[name] = axes.figure
+    return figures
+
+
+def _with_short_keys(study: optuna.Study) -> optuna.Study:
+    """A study with as much of each key as tells it from the others: learning_rate."""
+    trials = study.get_trials(deepcopy=False)
+    parts = {key: key.split(".") for trial in trials for key in trial.params}
+    short = {}
+    for key, own in parts.items():
+        ends = ([".".join(each[-n:]) for each in parts.values()] for n in range(1, len(own) + 1))
+        texts = (".".join(own[-n:]) for n in range(1, len(own) + 1))
+        short[key] = next(
+            text for text, all_ in zip(texts, ends, strict=True) if all_.count(text) == 1
+        )
+    copied = optuna.create_study(direction=study.direction)
+    for trial in trials:
+        copied.add_trial(
+            optuna.trial.create_trial(
+                state=trial.state,
+                value=None if trial.state != TrialState.COMPLETE else trial.value,
+                params={short[key]: value for key, value in trial.params.items()},
+                distributions={short[key]: d for key, d in trial.distributions.items()},
+                intermediate_values=trial.intermediate_values,
+            )
+        )
+    return copied
 
 
 def table(search: Search, study: optuna.Study) -> pd.DataFrame:
