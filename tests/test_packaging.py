@@ -146,7 +146,7 @@ def test_the_installed_package_has_no_pipeline(elsewhere):
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("library", ["sklearn", "keras"])
+@pytest.mark.parametrize("library", [pytest.param("sklearn", marks=pytest.mark.release), "keras"])
 def test_the_installed_package_judges_a_model(elsewhere, library):
     page = (ROOT / "docs" / "own-model.md").read_text(encoding="utf-8")
     (example,) = re.findall(rf"```python {library}\n(.*?)```", page, re.DOTALL)

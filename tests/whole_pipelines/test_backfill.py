@@ -67,6 +67,7 @@ def test_what_the_pipeline_told_needs_no_telling(clone):
     assert clone.run(*MIRROR) == NONE
 
 
+@pytest.mark.release
 def test_it_tells_all_that_the_pipeline_told(clone, own, empty):
     told = clone.run(*MIRROR)
     assert told == ALL
