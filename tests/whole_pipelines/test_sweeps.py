@@ -97,22 +97,24 @@ def dask(clone, tmp_path):
 
 def test_a_network_of_a_sweep_is_the_one_that_dvc_repro_makes(clone):
     before = clone.run("git", "status", "--porcelain"), clone.lock()
-    words = ("sweep", RATES, "--seeds", "1", "--workers", "2", "--out", OUT)
+    words = ("sweep", RATES, "--seeds", "1", "--stage", "evaluate", "--workers", "2", "--out", OUT)
     printed = clone.run("glassnets", *words)
     assert (clone.run("git", "status", "--porcelain"), clone.lock()) == before
-    outputs = pd.read_csv(clone.folder / OUT / "outputs.csv")
     assert "2 settings of digits-feedforward" in printed
-    assert len(outputs) == 4
+    networks = pd.read_csv(clone.folder / OUT / "networks.csv")
+    assert networks[["val_accuracy", "test_accuracy"]].gt(0).all(axis=None)
+    outputs = pd.read_csv(clone.folder / OUT / "outputs.csv")
+    assert len(outputs) == 14
     own = outputs[outputs["setting"] == 2].set_index("path")["md5"]
     try:
         shutil.copy(clone.folder / OUT / "002-seed-1" / "params.yaml", clone.folder)
-        assert "train@digits-feedforward" in clone.stages_run(
-            clone.run("dvc", "repro", "train@digits-feedforward")
-        )
+        ran = clone.stages_run(clone.run("dvc", "repro", "evaluate@digits-feedforward"))
+        assert ran[1:] == ["train@digits-feedforward", "evaluate@digits-feedforward"]
         for md5 in own:
             assert md5 in clone.lock().decode()
     finally:
         clone.run("git", "checkout", "--quiet", "--", ".")
+        clone.run("dvc", "checkout", "--force", "evaluate@digits-feedforward")
         clone.run("dvc", "checkout", "--force", "train@digits-feedforward")
         shutil.rmtree(clone.folder / OUT)
     # Asked again, nothing is trained, and MLflow has the same runs.
