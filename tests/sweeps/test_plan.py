@@ -1,12 +1,14 @@
 """What a sweep runs: grids, lists, the cells that they are of, what is refused beforehand."""
 
+import re
+import shlex
 import subprocess
 
 import pytest
 
 from glassnets.errors import GlassnetsError, ParameterError
 from glassnets.pipeline import artefacts
-from glassnets.sweeps import plan
+from glassnets.sweeps import plan, space
 from glassnets.sweeps.plan import Cell, Plan
 
 RATE = "digits.cnn.training.learning_rate"
@@ -134,3 +136,19 @@ def test_what_differs_from_the_commit_is_refused(tmp_path):
     (tmp_path / "params.yaml").write_text("a: 2\n")
     with pytest.raises(GlassnetsError, match=r"got changes in params.yaml: git commit"):
         plan.commit(tmp_path)
+
+
+def test_what_the_guide_says_can_be_run():
+    text = (artefacts.root() / "docs" / "guides" / "sweeps.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```sh\n(.*?)```", text.replace("\\\n", ""), re.DOTALL)
+    lines = [shlex.split(line) for block in blocks for line in block.splitlines()]
+    ours = [line for line in lines if line[0] == "glassnets" and "…" not in line]
+    assert [line[1] for line in ours] == ["sweep", "search", "sweep"]
+    for _, command, *words in ours:
+        given = [word for word in words if "=" in word]
+        chosen, fixed = space.parse(given)
+        settings = [(*fixed, *space.overrides(each)) for each in space.corners(chosen)]
+        if command == "sweep":
+            assert len(plan.grid(given)) > 1
+        asked = Plan("c0ffee", "train", (Cell("digits", "cnn"),), tuple(settings), (0,))
+        plan.check(asked, artefacts.root())
