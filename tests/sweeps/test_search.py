@@ -178,6 +178,17 @@ def test_pictures_name_keys_by_what_tells_them_apart():
     assert {*renamed.best_params.values()} == {*study.best_params.values()}
 
 
+@pytest.mark.parametrize("trials", [1, 2, 5])
+def test_few_trials_and_one_key_have_pictures_too(make_driver, trials):
+    from glassnets.report import drawing
+
+    asked = SEARCH._replace(space={RATE: SPACE[RATE]}, trials=trials, startup=2)
+    drawn = search.pictures(asked, search.run(asked, make_driver()))
+    assert {"curves", "history", "slice"} <= {*drawn}
+    for figure in drawn.values():
+        assert drawing.png(figure).startswith(b"\x89PNG")
+
+
 def test_pictures_are_the_same_for_the_same_trials(make_driver):
     from glassnets.report import drawing
 

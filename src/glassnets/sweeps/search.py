@@ -205,8 +205,10 @@ def pictures(search: Search, study: optuna.Study) -> dict[str, Figure]:
             axes = np.ravel(draw())[0]
             if name == "curves":
                 axes.set(xlabel="epoch", ylabel=value)
-                axes.get_legend().remove()  # it would name every trial
-            axes.figure.set_layout_engine("constrained")
+                if legend := axes.get_legend():
+                    legend.remove()  # it would name every trial
+            if name != "slice":  # whose colour bar has a place of its own
+                axes.figure.set_layout_engine("constrained")
             figures[name] = axes.figure
     return figures
 
