@@ -200,7 +200,7 @@ def pictures(search: Search, study: optuna.Study) -> dict[str, Figure]:
         )
     figures = {}
     with warnings.catch_warnings(), matplotlib.rc_context({"figure.figsize": (10, 5)}):
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        warnings.simplefilter("ignore")  # experimental; a single value has no range
         for name, draw in drawn.items():
             axes = np.ravel(draw())[0]
             if name == "curves":
