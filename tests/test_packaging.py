@@ -29,7 +29,8 @@ def names(requirements):
 
 
 def test_all_that_is_declared_is_pinned():
-    pinned = names(re.findall("^[\\w.-]+(?===)", (ROOT / "requirements.txt").read_text(), re.M))
+    locks = ((ROOT / f"requirements{of}.txt").read_text() for of in ("", "-sweep"))
+    pinned = names(re.findall("^[\\w.-]+(?===)", "\n".join(locks), re.M))
     declared = names(PROJECT["dependencies"]).union(
         *(names(EXTRAS[e]) for e in EXTRAS if e != "onnx")
     )
