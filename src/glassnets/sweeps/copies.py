@@ -20,7 +20,6 @@ from glassnets.pipeline import manifests
 from glassnets.pipeline.stages import manifest
 from glassnets.sweeps import plan
 
-MANIFEST = "manifest"  # the stage
 SHARED = ("fetch@", "preprocess@")  # stages that tasks need and that none of them is
 _REMOTE = "sweeps"
 _LOCK = Path(".dvc", "tmp", "dvc.lock")  # of the commit, what it has of SHARED
@@ -190,7 +189,7 @@ def settle(folder: Path, targets: Sequence[str]) -> None:
     """Writes the manifests that a copy has into its dvc.lock, and has `dvc repro` say that with
     them all targets are fresh. Raises GlassnetsError where they are not."""
     with _dvc(folder, "fresh") as repo:
-        repo.commit(MANIFEST, force=True)
+        repo.commit("manifest", force=True)
         if ran := repo.reproduce(targets=[*targets]):
             names = ", ".join(stage.name for stage in ran)
             raise GlassnetsError(f"expected every stage to be fresh, got others: {names}")

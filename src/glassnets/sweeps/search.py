@@ -216,14 +216,14 @@ def pictures(search: Search, study: optuna.Study) -> dict[str, Figure]:
 def _with_short_keys(study: optuna.Study) -> optuna.Study:
     """A study with as much of each key as tells it from the others: learning_rate."""
     trials = study.get_trials(deepcopy=False)
-    parts = {key: key.split(".") for trial in trials for key in trial.params}
-    short = {}
-    for key, own in parts.items():
-        ends = ([".".join(each[-n:]) for each in parts.values()] for n in range(1, len(own) + 1))
-        texts = (".".join(own[-n:]) for n in range(1, len(own) + 1))
-        short[key] = next(
-            text for text, all_ in zip(texts, ends, strict=True) if all_.count(text) == 1
-        )
+    keys = {key for trial in trials for key in trial.params}
+
+    def shortened(key: str) -> str:
+        parts = key.split(".")
+        ends = (".".join(parts[-n:]) for n in range(1, len(parts) + 1))
+        return next(e for e in ends if sum(f".{k}".endswith(f".{e}") for k in keys) == 1)
+
+    short = {key: shortened(key) for key in keys}
     copied = optuna.create_study(direction=study.direction)
     for trial in trials:
         copied.add_trial(
