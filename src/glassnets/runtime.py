@@ -5,6 +5,7 @@ the same inputs give the same bytes on all of them.
 """
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -56,18 +57,31 @@ def set_seed(seed: int) -> None:
     keras.utils.set_random_seed(seed)
 
 
-def concurrently(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+_thread = threading.local()
+
+
+def concurrently(
+    function: Callable[[Item], Result], items: Iterable[Item], *, compiled: bool = False
+) -> list[Result]:
     """The function's results, in the order of the items, computed on as many threads as TensorFlow
     runs operations beside each other. No result depends on how many these are.
 
-    The first item comes alone: what it has TensorFlow compile serves the others.
+    compiled: whether TensorFlow has nothing left to compile; otherwise the first item comes alone,
+    since what it has compiled serves the others. On a thread of another call's all come in turn.
     """
     import tensorflow as tf
 
-    first, *others = items
-    threads = max(1, tf.config.threading.get_inter_op_parallelism_threads())
-    with ThreadPoolExecutor(threads) as pool:
-        return [function(first), *pool.map(function, others)]
+    items = list(items)
+    threads = tf.config.threading.get_inter_op_parallelism_threads()
+    if threads < 2 or len(items) < 2 or hasattr(_thread, "of_a_call"):
+        return [function(item) for item in items]
+    first = [] if compiled else [function(items.pop(0))]
+
+    def begin() -> None:
+        _thread.of_a_call = True
+
+    with ThreadPoolExecutor(threads, initializer=begin) as pool:
+        return [*first, *pool.map(function, items)]
 
 
 @contextmanager

@@ -186,22 +186,27 @@ def tiny():
 
 
 @pytest.fixture(scope="session")
-def clone(tmp_path_factory) -> Iterator[Clone]:
+def clone(tmp_path_factory, pytestconfig) -> Iterator[Clone]:
     """The working tree as it is, without what is ignored, committed anew, the pipeline run once.
 
-    Each process of tests has its own, a copy of the one that the first of them has run. At the end
-    nothing that ran in it may have asked anything outside of this machine.
+    Each process of tests has its own, a copy of the one that the first of them has run; that one
+    is kept in pytest's cache for as long as no file of the project changes. At the end nothing
+    that ran in it may have asked anything outside of this machine.
     """
-    several = "PYTEST_XDIST_WORKER" in os.environ
-    shared = tmp_path_factory.getbasetemp().parent if several else tmp_path_factory.mktemp("shared")
-    with (shared / "clone.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        first = Clone(shared / "clone" / "project")
-        printed = shared / "clone" / "printed.txt"
-        if not printed.exists():
-            printed.write_text(_run_pipeline(first))
     made = Clone(tmp_path_factory.mktemp("clone") / "project")
-    shutil.copytree(first.folder, made.folder, symlinks=True)
+    copy_project(artefacts.root(), made.folder)
+    files = json.dumps([sys.version, made.hashes(".")])
+    cache = pytestconfig.cache.mkdir("clone")
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        kept = cache / hashlib.sha256(files.encode()).hexdigest()
+        first = Clone(kept / "project")
+        printed = kept / "printed.txt"
+        if not printed.exists():
+            for old in cache.glob("*/"):
+                shutil.rmtree(old)
+            printed.write_text(_run_pipeline(first))
+    shutil.copytree(first.folder, made.folder, symlinks=True, dirs_exist_ok=True)
     made.first_output = printed.read_text()
     yield made
     assert first.outside() + made.outside() == []
@@ -209,7 +214,6 @@ def clone(tmp_path_factory) -> Iterator[Clone]:
 
 def _run_pipeline(made: Clone) -> str:
     """Makes a clone and runs its pipeline; what that printed."""
-    shutil.rmtree(made.folder, ignore_errors=True)  # of a test that failed here
     copy_project(artefacts.root(), made.folder)
     # What it says of stages that the tiny pipeline lacks would, once lost, never come back.
     (made.folder / "dvc.lock").unlink()

@@ -18,7 +18,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 import numpy as np
@@ -27,10 +27,14 @@ from numpy.typing import NDArray
 from glassnets.attribution.logits import end_of
 from glassnets.config.schema import InputShape, Kind, Shape
 from glassnets.errors import GlassnetsError
+from glassnets.runtime import concurrently
 
 Floats = NDArray[np.float32]
 # Float32 (n, classes): the weight of each class logit in what is explained.
 Targets = NDArray[np.float32]
+
+# Rows of the images, rows of the points, and the arrays of these.
+Block = tuple[slice, slice, list[Any]]
 
 # In TensorFlow: named activations (n, …) and the gradients by them of what is explained → (n, …).
 Reading = Callable[[list[Any], list[Any]], Any]
@@ -214,16 +218,17 @@ class Explained:
     def outputs(self, images: Floats) -> Floats:
         """Logits of every class, float32 (m, classes), of images float32 (m, h, w)."""
         values = np.empty((len(images), self.classes), np.float32)
-        for rows in slices(len(images), self.points_at_once):
-            values[rows] = self._outputs(images[rows])
+        program = self._outputs
+
+        def part(rows: slice) -> None:
+            values[rows] = program(images[rows])
+
+        concurrently(part, slices(len(images), self.points_at_once), compiled=True)
         return values
 
     @cached_property
     def _outputs(self) -> Any:
-        import tensorflow as tf
-
-        images = tf.TensorSpec((None, *self.input_shape), tf.float32)
-        return tf.function(lambda x: self.model(x, training=False), input_signature=[images])
+        return self._compiled(lambda x: self.model(x, training=False), targets=False)
 
     # Points
 
@@ -266,8 +271,13 @@ class Explained:
         filled: t, as scale; None is 1 − s.
         """
         values = np.empty((len(images), len(scale)), np.float32)
-        for rows, points, arrays in self._blocks(len(images), scale, fill, filled):
-            values[rows, points] = self._values(images[rows], targets[rows], *arrays)
+        program = self._values
+
+        def part(block: Block) -> None:
+            rows, points, arrays = block
+            values[rows, points] = program(images[rows], targets[rows], *arrays)
+
+        concurrently(part, self._blocks(len(images), scale, fill, filled), compiled=True)
         return values
 
     def values_of_pairs(
@@ -285,8 +295,12 @@ class Explained:
         values = np.empty(len(pairs), np.float32)
         fill = np.broadcast_to(fill[:, 0], (len(fill), *self.input_shape))
         arrays = [tf.constant(array) for array in (images, targets, scale, fill)]
-        for part in slices(len(pairs), self.points_at_once):
-            values[part] = self._values_of_pairs(*arrays, pairs[part])
+        program = self._values_of_pairs
+
+        def part(rows: slice) -> None:
+            values[rows] = program(*arrays, pairs[rows])
+
+        concurrently(part, slices(len(pairs), self.points_at_once), compiled=True)
         return values
 
     def mean_gradient(
@@ -306,12 +320,19 @@ class Explained:
         """
         program = self._weighted_gradients if times_difference else self._gradients
         mean = np.empty((len(images), *self.input_shape), np.float32)
-        for rows, points, arrays in self._blocks(len(images), scale, fill, filled):
-            part = program(images[rows], targets[rows], *arrays)
+
+        def part(block: Block) -> None:
+            rows, points, arrays = block
+            gradients = program(images[rows], targets[rows], *arrays)
             if points.start == 0:
-                mean[rows] = part
+                mean[rows] = gradients
             else:
-                mean[rows] += part
+                mean[rows] += gradients
+
+        # The points of an image are summed in their order.
+        every = self._blocks(len(images), scale, fill, filled)
+        for _, blocks in groupby(every, lambda block: block[1].start):
+            concurrently(part, blocks, compiled=True)
         if len(scale) > 1:
             mean /= len(scale)
         return mean
@@ -322,17 +343,20 @@ class Explained:
         """Σ over inputs of |gradient in a point − the given gradient| (n, h, w[, c]), in units of
         their span: float32 (n, k)."""
         values = np.empty((len(images), len(scale)), np.float32)
-        for rows, points, arrays in self._blocks(len(images), scale, fill):
-            values[rows, points] = self._gradient_changes(
-                images[rows], targets[rows], *arrays, gradients[rows]
-            )
+        program = self._gradient_changes
+
+        def part(block: Block) -> None:
+            rows, points, arrays = block
+            values[rows, points] = program(images[rows], targets[rows], *arrays, gradients[rows])
+
+        concurrently(part, self._blocks(len(images), scale, fill), compiled=True)
         return values
 
     def _blocks(
         self, images: int, scale: Floats, fill: Floats, filled: Floats | None = None
-    ) -> Iterator[tuple[slice, slice, list[Any]]]:
+    ) -> Iterator[Block]:
         """Slices of images and of points, at most `points_at_once` together, and scale, fill and
-        filled of that block as tensors."""
+        filled of that block; what blocks share as tensors."""
         import tensorflow as tf
 
         filled = 1 - scale if filled is None else filled
@@ -341,16 +365,19 @@ class Explained:
             of_points = fill[:, points] if fill.shape[1] > 1 else fill
             shared = tf.constant(of_points) if len(fill) == 1 else None
             for rows in slices(images, max(1, self.points_at_once // len(scale))):
-                own = tf.constant(of_points[rows]) if shared is None else shared
+                own = of_points[rows] if shared is None else shared
                 yield rows, points, [arrays[0], own, arrays[1]]
 
-    def _compiled(self, function: Callable[..., Any], *more: Any) -> Any:
-        """A function of images, targets and more, as one graph."""
+    def _compiled(self, function: Callable[..., Any], *more: Any, targets: bool = True) -> Any:
+        """A function of images, targets and more, or of images alone, as one graph."""
         import tensorflow as tf
 
-        images = tf.TensorSpec((None, *self.input_shape), tf.float32)
-        targets = tf.TensorSpec((None, self.classes), tf.float32)
-        return tf.function(function, input_signature=[images, targets, *more])
+        signature = [tf.TensorSpec((None, *self.input_shape), tf.float32)]
+        if targets:
+            signature.append(tf.TensorSpec((None, self.classes), tf.float32))
+        compiled = tf.function(function, input_signature=[*signature, *more])
+        compiled.get_concrete_function()  # now, and not on each of the threads that call it
+        return compiled
 
     @cached_property
     def _spec(self) -> list[Any]:
@@ -473,12 +500,13 @@ class Explained:
         if key not in self._readings:
             self._readings[key] = self._compiled(self._reader(names, reading))
         program = self._readings[key]
-        return np.concatenate(
-            [
-                program(images[rows], targets[rows])
-                for rows in slices(len(images), self.points_at_once)
-            ]
-        )
+
+        def part(rows: slice) -> Floats:
+            values: Floats = program(images[rows], targets[rows]).numpy()
+            return values
+
+        parts = slices(len(images), self.points_at_once)
+        return np.concatenate(concurrently(part, parts, compiled=True))
 
     def _reader(self, names: tuple[str, ...], reading: Reading) -> Callable[..., Any]:
         import keras

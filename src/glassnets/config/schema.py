@@ -52,14 +52,23 @@ class Evaluation(Strict):
     random_state: Seed
 
 
+class Elastic(Strict):
+    """How pixels of a training image are displaced: see `models.augmentation.displacements`."""
+
+    alpha: Annotated[float, Field(ge=0, le=1000)]  # of the displacements, before smoothing; pixels
+    sigma: Annotated[float, Field(gt=0, le=100)]  # of the Gaussian that smooths them; pixels
+
+
 class Augmentation(Strict):
-    """Largest random affine change of a training image, each drawn uniformly in ± its value."""
+    """Largest random affine change of a training image, each drawn uniformly in ± its value; and
+    elastic deformation."""
 
     rotation: Annotated[float, Field(ge=0, le=180)]  # degrees
     scale: Fraction  # of the size
     shear: Fraction  # horizontal shift of a row per row of distance from the centre
     shift: Fraction  # of height and of width
     ramp_epochs: Annotated[float, Field(ge=0)] = 0.0  # over which the change grows from none
+    elastic: Elastic | None = None
 
 
 class Muon(Strict):

@@ -1,4 +1,4 @@
-"""How a network is trained: batches, augmentation, optimiser, schedule, the fit loop."""
+"""How a network is trained: batches, optimiser, schedule, the fit loop."""
 
 import math
 from collections.abc import Callable
@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from glassnets.config.schema import Augmentation, Training
+from glassnets.config.schema import Training
 from glassnets.data import Arrays
 from glassnets.errors import GlassnetsError
+from glassnets.models.augmentation import augment
 
 # Called after every batch with the loss so far, and after every epoch with its metrics.
 OnBatch = Callable[[float], None]
@@ -51,10 +52,11 @@ def fit(
         loss=keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=training.label_smoothing
         ),
-        metrics=["accuracy"],
+        metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
         jit_compile=False,
     )
-    # Otherwise fit traces its first step twice: as it makes the optimizer's variables, and after.
+    # A metric given by its name, and an optimizer that is not built, would make variables in the
+    # first step, which Keras then traces a second time.
     model.optimizer.build(model.trainable_variables)
     averaged = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if training.ema_momentum else []
     held = [validation["images"], keras.utils.to_categorical(validation["labels"], classes)]
@@ -168,51 +170,6 @@ def batches(train: Arrays, classes: int, training: Training, seed: int) -> Any:
         .batch(training.batch_size)
         .repeat(training.epochs)
         .enumerate()
-        .map(batch)
+        .map(tf.autograph.experimental.do_not_convert(batch))  # it has no branch to convert
         .prefetch(tf.data.AUTOTUNE)
     )
-
-
-def augment(
-    images: Any, augmentation: Augmentation, seed: tuple[Any, Any], strength: Any = 1.0
-) -> Any:
-    """Each image under a random affine map about its centre, bilinear, black beyond the edge.
-
-    images is float32 (b, h, w) or (b, h, w, channels); the draw depends on the seed, a pair of
-    integers, alone. strength, 0 to 1, is how much of the largest change is made (it grows in
-    training: Tan & Le 2021, "EfficientNetV2", section 4).
-    """
-    import tensorflow as tf
-
-    count = tf.shape(images)[0]
-    height, width = images.shape[1:3]
-    grey = len(images.shape) == 3
-    draw = tf.random.stateless_uniform((count, 5), tf.stack([*map(_int64, seed)]), -1, 1)
-    draw *= strength
-    angle = draw[:, 0] * math.radians(augmentation.rotation)
-    scale = 1 + draw[:, 1] * augmentation.scale
-    shear = draw[:, 2] * augmentation.shear
-    down = draw[:, 3] * augmentation.shift * height
-    right = draw[:, 4] * augmentation.shift * width
-    # The map from output to input pixels, (x, y) ↦ (a·x + b·y + c, d·x + e·y + f), is made of a
-    # shear, a scaling and a rotation about the centre, then a shift.
-    a, b = scale * tf.cos(angle), scale * (shear * tf.cos(angle) - tf.sin(angle))
-    d, e = scale * tf.sin(angle), scale * (shear * tf.sin(angle) + tf.cos(angle))
-    x, y = (width - 1) / 2, (height - 1) / 2
-    c, f = x - a * x - b * y + right, y - d * x - e * y + down
-    zero = tf.zeros_like(a)
-    moved = tf.raw_ops.ImageProjectiveTransformV3(
-        images=images[..., tf.newaxis] if grey else images,
-        transforms=tf.stack([a, b, c, d, e, f, zero, zero], axis=1),
-        output_shape=(height, width),
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="CONSTANT",
-    )
-    return moved[..., 0] if grey else moved
-
-
-def _int64(number: Any) -> Any:
-    import tensorflow as tf
-
-    return tf.cast(number, tf.int64)
