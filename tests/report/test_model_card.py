@@ -214,3 +214,11 @@ def test_of_a_persons_own_data_the_card_has_a_datasheet(card):
 
 def test_every_question_of_the_datasheet_is_asked():
     assert [*model_card.QUESTIONS] == [*Datasheet.model_fields]
+
+
+def test_every_setting_is_there_under_its_key(card, parameters):
+    text = card()
+    training = parameters.dataset("digits").family("cnn").training
+    assert f"\n- `augmentation.rotation`: {training.augmentation.rotation}\n" in text
+    assert "\n- `augmentation.elastic`: none\n" in text
+    assert f"\n- `batch_size`: {training.batch_size}\n" in text

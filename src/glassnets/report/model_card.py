@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import BaseModel
 from statsmodels.stats.proportion import proportion_confint
 
 from glassnets.attribution.verdicts import passing
@@ -82,7 +83,7 @@ def card(
         "model-card.md",
         family=family,
         setting=setting,
-        cell=cell,
+        keys={"Network": settings(cell.network), "Training": settings(cell.training)},
         parameters=round(results.metrics["parameters"]["mean"]),
         shape=shape,
         described=inputs.described(shape),
@@ -101,6 +102,17 @@ def card(
         run=run,
         datasheet=None if datasheet is None else answers(datasheet),
     )
+
+
+def settings(group: BaseModel) -> dict[str, Any]:
+    """The values of a group of keys, those of groups within it under ``group.key``."""
+    values: dict[str, Any] = {}
+    for key, value in group:
+        if isinstance(value, BaseModel):
+            values |= {f"{key}.{inner}": each for inner, each in settings(value).items()}
+        else:
+            values[key] = value
+    return values
 
 
 def answers(datasheet: Datasheet) -> list[tuple[str, str]]:

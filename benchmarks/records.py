@@ -1,0 +1,237 @@
+"""Networks of each family as accurate as we know how to make them, on MNIST's official split.
+
+    python benchmarks/records.py train              # every family: some ten hours of two cores
+    python benchmarks/records.py train feedforward  # one
+    python benchmarks/records.py page               # the page anew, from networks.csv
+
+Trains by results/records/recipes.yaml, each network in a process of its own, which at its end adds
+its row to networks.csv and its probabilities to predictions/; what is there is not trained again.
+Recipes are chosen on validation images (see recipes.py); the test part is read once, by the trained
+network. Needs MNIST's images (`dvc repro fetch@mnist`).
+"""
+
+import glassnets.pipeline.stages  # noqa: F401, I001  pins the processor before NumPy is imported
+
+import multiprocessing
+import resource
+import tempfile
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+import typer
+from numpy.typing import NDArray
+from recipes import Watch, on_this_machine, spread
+from ruamel.yaml import YAML
+from sklearn.metrics import accuracy_score, log_loss
+from tqdm import tqdm
+
+from glassnets import config, runtime
+from glassnets.config.schema import Dataset
+from glassnets.data import splits
+from glassnets.evaluation.metrics import softmax
+from glassnets.models import families, training
+from glassnets.pipeline import artefacts
+
+HERE = artefacts.root() / "results" / "records"
+SEEDS = 5
+FLOORS = {"feedforward": 99.4, "lstm": 99.55, "cnn": 99.65, "attention": 99.5}
+FLOOR_OF_ENSEMBLE = 99.8
+SHIFTS = (-1, 0, 1)  # pixels, down and right, over which answers are averaged
+
+
+def dataset() -> Dataset:
+    """MNIST as params.yaml has it, with its official split and the recipes of the records."""
+    yaml = YAML(typ="safe", pure=True)
+    content = yaml.load(artefacts.params_file())
+    content["mnist"]["split"] = "official"
+    for family, recipe in yaml.load(HERE / "recipes.yaml").items():
+        _merge(content["mnist"][family], recipe)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "params.yaml"
+        yaml.dump(content, path)
+        return config.load(path).dataset("mnist")
+
+
+def _merge(group: dict[str, Any], own: dict[str, Any]) -> None:
+    for key, value in own.items():
+        if isinstance(value, dict) and isinstance(group.get(key), dict):
+            _merge(group[key], value)
+        else:
+            group[key] = value
+
+
+def train(family: str, seed: int) -> dict[str, Any]:
+    """Trains a network, keeps its probabilities and gives its row of networks.csv."""
+    params, data = config.load(artefacts.params_file()), dataset()
+    runtime.start_tensorflow(params.runtime)
+    parts = splits.split(artefacts.load_arrays(artefacts.raw("mnist")), data)
+    cell = data.family(family)
+    runtime.set_seed(seed)
+    model, _ = families.build(family, cell.network, data.image_shape, data.classes)
+    steps = training.steps_per_epoch(parts["train"], cell.training)
+    bar = tqdm(total=cell.training.epochs * steps, desc=f"{family} seed {seed}", unit="batch")
+    watch = Watch()
+    history = training.fit(
+        model,
+        parts["train"],
+        parts["validation"],
+        cell.training,
+        seed,
+        lambda _: bar.update(),
+        lambda _, logs: bar.set_postfix_str(f"{logs['val_accuracy']:.2%} of validation"),
+    )
+    watch.pause()
+    row: dict[str, Any] = {
+        "family": family,
+        "seed": seed,
+        "parameters": model.count_params(),
+        "epochs": cell.training.epochs,
+        "best_epoch": int(history["val_loss"].argmin()) + 1,
+        "cpu_hours": watch.cpu / 3600,
+        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+    kept = {}
+    for name in ("validation", "test"):
+        labels = parts[name]["labels"]
+        by_shift = [
+            softmax(families.predict(model, shifted(parts[name]["images"], *shift)))
+            for shift in product(SHIFTS, SHIFTS)
+        ]
+        plain, averaged = by_shift[len(by_shift) // 2], np.mean(by_shift, axis=0)
+        row[f"{name}_accuracy"] = accuracy_score(labels, plain.argmax(axis=1))
+        row[f"{name}_log_loss"] = log_loss(labels, plain, labels=range(data.classes))
+        row[f"{name}_accuracy_of_shifts"] = accuracy_score(labels, averaged.argmax(axis=1))
+        kept |= {
+            name: plain.astype(np.float16),
+            f"{name}_of_shifts": averaged.astype(np.float16),
+            f"{name}_labels": labels,
+        }
+    with artefacts.replacing(predictions(family, seed)) as (path,), path.open("wb") as file:
+        np.savez_compressed(file, **kept)
+    return row | on_this_machine()
+
+
+def predictions(family: str, seed: int) -> Path:
+    """Probabilities float16 (n, classes) of the parts validation and test, plain and of shifts, and
+    their labels uint8 (n,)."""
+    return HERE / "predictions" / f"{family}-seed-{seed}.npz"
+
+
+def shifted(images: NDArray[np.uint8], down: int, right: int) -> NDArray[np.uint8]:
+    """Images (n, h, w) moved by so many pixels, black where nothing came."""
+    moved = np.roll(images, (down, right), axis=(1, 2))
+    if down:
+        moved[:, slice(down) if down > 0 else slice(down, None)] = 0
+    if right:
+        moved[:, :, slice(right) if right > 0 else slice(right, None)] = 0
+    return moved
+
+
+def known() -> pd.DataFrame:
+    path = HERE / "networks.csv"
+    return pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["family", "seed"])
+
+
+# The page
+
+
+def write_page() -> None:
+    rows = known()
+    table = []
+    for family, floor in FLOORS.items():
+        own = rows[rows["family"] == family].sort_values("seed")
+        if own.empty:
+            continue
+        accuracy = 100 * own["test_accuracy"]
+        table.append(
+            {
+                "": family,
+                "test %": spread(accuracy, ".2f"),
+                "averaged over shifts, test %": spread(100 * own["test_accuracy_of_shifts"], ".2f"),
+                "validation %": spread(100 * own["validation_accuracy"], ".2f"),
+                "at least": f"{floor} {'reached' if accuracy.mean() >= floor else 'missed'}",
+                "parameters": f"{own['parameters'].iloc[0]:,}",
+                "epochs": own["epochs"].iloc[0],
+                "CPU hours each": f"{own['cpu_hours'].mean():.2f}",
+            }
+        )
+    table += ensembles(rows)
+    text = pd.DataFrame(table).fillna("").to_markdown(index=False, disable_numparse=True)
+    page = f"""# Records
+
+How accurate networks of each family become on MNIST's own split, 60,000/10,000, where nothing but
+accuracy counts. A tenth of the training part is for validation, on which every choice was made;
+each network read the test part once. Written by `benchmarks/records.py` from `networks.csv`.
+
+{text}
+
+- ±: standard deviation over seeds, which are in brackets.
+- *Averaged over shifts*: the mean of the probabilities of the image and of the same moved by a
+  pixel in each of eight directions.
+- *Ensemble*: the mean of the probabilities of one network of each family, of the same seed.
+- Recipes: `recipes.yaml`, in the form of `params.yaml`. To train by one of them in the pipeline,
+  put its groups in the place of those of `mnist`.
+- Processor: {", ".join(rows["processor"].unique())}; {"; ".join(rows["versions"].unique())}.
+"""
+    with artefacts.replacing(HERE / "README.md") as (path,):
+        path.write_text(page, encoding="utf-8")
+
+
+def ensembles(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """The line of the ensembles, where there is a network of every family."""
+    seeds = set.intersection(*(set(rows[rows["family"] == f]["seed"]) for f in FLOORS))
+    if not seeds:
+        return []
+    line: dict[str, Any] = {"": "ensemble"}
+    for column, kept in (
+        ("test %", "test"),
+        ("averaged over shifts, test %", "test_of_shifts"),
+        ("validation %", "validation"),
+    ):
+        accuracies = []
+        for seed in sorted(seeds):
+            each = [np.load(predictions(family, seed)) for family in FLOORS]
+            mean = np.mean([arrays[kept].astype(float) for arrays in each], axis=0)
+            labels = each[0][f"{kept.removesuffix('_of_shifts')}_labels"]
+            accuracies.append(100 * accuracy_score(labels, mean.argmax(axis=1)))
+        line[column] = spread(accuracies, ".2f")
+        if kept == "test":
+            reached = "reached" if np.mean(accuracies) >= FLOOR_OF_ENSEMBLE else "missed"
+            line["at least"] = f"{FLOOR_OF_ENSEMBLE} {reached}"
+    return [line]
+
+
+# The command line
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command("train")
+def train_all(
+    family: Annotated[list[str] | None, typer.Argument()] = None, at_once: int = 2
+) -> None:
+    """Train the networks that are not there yet, of all families or of those named."""
+    config.check_known("family", family or [], FLOORS)
+    have = set(known()[["family", "seed"]].itertuples(index=False, name=None))
+    jobs = [job for job in product(family or FLOORS, range(SEEDS)) if job not in have]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(at_once, mp_context=context, max_tasks_per_child=1) as pool:
+        for future in as_completed([pool.submit(train, *job) for job in jobs]):
+            table = pd.concat([known(), pd.DataFrame([future.result()])], ignore_index=True)
+            with artefacts.replacing(HERE / "networks.csv") as (path,):
+                table.sort_values(["family", "seed"]).to_csv(path, index=False, float_format="%.6g")
+            write_page()
+
+
+@app.command()
+def page() -> None:
+    """Write the page anew."""
+    write_page()
+
+
+if __name__ == "__main__":
+    app()
