@@ -216,7 +216,7 @@ BAD_EDITS = {
     "digits.lstm.network.heads: 3": "digits.lstm.network.heads: expected one of bidirectional, …",
     "mnist.cnn.training.epoch: 3": "mnist.cnn.training.epoch: … (did you mean 'epochs'?)",
     "digits.cnn.training.augmentation.flip: 1": "digits.cnn.training.augmentation.flip: "
-    "expected one of ramp_epochs, rotation, scale, shear, shift, got an unknown key",
+    "expected one of elastic, ramp_epochs, rotation, scale, shear, shift, got an unknown key",
     "größe: 1": "größe: expected one of …, got an unknown key",
     r'"two\nlines\u2028": 1': r"two\nlines\u2028: expected one of …, got an unknown key",
     "1: 1": "1: expected one of …, got an unknown key",
