@@ -23,9 +23,11 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 import typer
+from dvc.utils.collections import merge_dicts
 from numpy.typing import NDArray
 from recipes import Watch, on_this_machine, spread
 from ruamel.yaml import YAML
+from scipy import ndimage
 from sklearn.metrics import accuracy_score, log_loss
 from tqdm import tqdm
 
@@ -49,19 +51,11 @@ def dataset() -> Dataset:
     content = yaml.load(artefacts.params_file())
     content["mnist"]["split"] = "official"
     for family, recipe in yaml.load(HERE / "recipes.yaml").items():
-        _merge(content["mnist"][family], recipe)
+        merge_dicts(content["mnist"][family], recipe)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "params.yaml"
         yaml.dump(content, path)
         return config.load(path).dataset("mnist")
-
-
-def _merge(group: dict[str, Any], own: dict[str, Any]) -> None:
-    for key, value in own.items():
-        if isinstance(value, dict) and isinstance(group.get(key), dict):
-            _merge(group[key], value)
-        else:
-            group[key] = value
 
 
 def train(family: str, seed: int) -> dict[str, Any]:
@@ -129,11 +123,7 @@ def rounded(probabilities: NDArray[Any]) -> NDArray[np.float16]:
 
 def shifted(images: NDArray[np.uint8], down: int, right: int) -> NDArray[np.uint8]:
     """Images (n, h, w) moved by so many pixels, black where nothing came."""
-    moved = np.roll(images, (down, right), axis=(1, 2))
-    if down:
-        moved[:, slice(down) if down > 0 else slice(down, None)] = 0
-    if right:
-        moved[:, :, slice(right) if right > 0 else slice(right, None)] = 0
+    moved: NDArray[np.uint8] = ndimage.shift(images, (0, down, right), order=0)
     return moved
 
 
