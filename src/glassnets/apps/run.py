@@ -85,6 +85,8 @@ def _beside(chains: Sequence[Sequence[str]], jobs: int) -> None:
             start_new_session=True,  # so that a stage is interrupted with the DVC that runs it
         )
         started.append(process)
+        if over.is_set():  # another failed while this one was being started
+            _end([process])
         printed = []
         for line in process.stdout or ():
             printed.append(line)
