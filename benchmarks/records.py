@@ -6,6 +6,8 @@
 
 Trains by results/records/recipes.yaml, each network in a process of its own, which at its end adds
 its row to networks.csv and its probabilities to predictions/; what is there is not trained again.
+A family with a `distillation` learns from the network of another family, of the same seed, too,
+whose weights lie in models/records/.
 Recipes are chosen on validation images (see recipes.py); the test part is read once, by the trained
 network. Needs MNIST's images (`dvc repro fetch@mnist`).
 """
@@ -15,7 +17,9 @@ import glassnets.pipeline.stages  # noqa: F401, I001  pins the processor before 
 import multiprocessing
 import resource
 import tempfile
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
@@ -36,7 +40,7 @@ from glassnets.config.schema import Dataset
 from glassnets.data import splits
 from glassnets.evaluation.metrics import softmax
 from glassnets.models import families, training
-from glassnets.pipeline import artefacts
+from glassnets.pipeline import artefacts, networks
 
 HERE = artefacts.root() / "results" / "records"
 SEEDS = 5
@@ -45,32 +49,83 @@ FLOOR_OF_ENSEMBLE = 99.8
 SHIFTS = (-1, 0, 1)  # pixels, down and right, over which answers are averaged
 
 
-def dataset() -> Dataset:
-    """MNIST as params.yaml has it, with its official split and the recipes of the records."""
+@dataclass(frozen=True)
+class Distillation:
+    """From which family a network learns, and how: see ``distilled``."""
+
+    teacher: str
+    weight: float
+    temperature: float
+
+
+def recipes() -> tuple[Dataset, dict[str, Distillation]]:
+    """MNIST as params.yaml has it, with its official split and the recipes of the records, and of
+    which families these have a distillation."""
     yaml = YAML(typ="safe", pure=True)
     content = yaml.load(artefacts.params_file())
     content["mnist"]["split"] = "official"
+    distillations = {}
     for family, recipe in yaml.load(HERE / "recipes.yaml").items():
+        if "distillation" in recipe:
+            distillations[family] = Distillation(**recipe.pop("distillation"))
         merge_dicts(content["mnist"][family], recipe)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "params.yaml"
         yaml.dump(content, path)
-        return config.load(path).dataset("mnist")
+        return config.load(path).dataset("mnist"), distillations
+
+
+def distilled(model: Any, teacher: Any, how: Distillation) -> Any:
+    """The network with another loss in training: (1 − w)·CE(y, p) + w·T²·CE(teacher's p_T, p_T) of
+    weight w and temperature T, p_T = softmax(logits/T). The teacher sees the images as the network
+    does, augmented.
+
+    Hinton, Vinyals & Dean (2015), "Distilling the knowledge in a neural network", section 2; Beyer
+    et al. (2022), "Knowledge distillation: a good teacher is patient and consistent".
+    """
+    import keras
+
+    teacher.trainable = False
+    ops, soft = keras.ops, how.temperature
+
+    class Distilled(keras.Model):  # type: ignore[misc]
+        def compute_loss(
+            self,
+            x: Any = None,
+            y: Any = None,
+            y_pred: Any = None,
+            sample_weight: Any = None,
+            training: bool = True,
+        ) -> Any:
+            of_labels = super().compute_loss(x, y, y_pred, sample_weight, training)
+            if not training:
+                return of_labels
+            aim = ops.softmax(teacher(x, training=False) / soft)
+            of_teacher = ops.mean(
+                ops.categorical_crossentropy(aim, y_pred / soft, from_logits=True)
+            )
+            return (1 - how.weight) * of_labels + how.weight * soft**2 * of_teacher
+
+    return Distilled(model.inputs, model.outputs)
 
 
 def train(family: str, seed: int) -> dict[str, Any]:
     """Trains a network, keeps its probabilities and gives its row of networks.csv."""
-    params, data = config.load(artefacts.params_file()), dataset()
-    runtime.start_tensorflow(params.runtime)
+    data, distillations = recipes()
+    runtime.start_tensorflow(config.load(artefacts.params_file()).runtime)
     parts = splits.split(artefacts.load_arrays(artefacts.raw("mnist")), data)
     cell = data.family(family)
     runtime.set_seed(seed)
-    model, _ = families.build(family, cell.network, data.image_shape, data.classes)
+    model, _ = networks.build(data, family)
+    student, how = model, distillations.get(family)
+    if how:
+        weights = artefacts.weights("records", how.teacher, seed)
+        student = distilled(model, networks.load(data, how.teacher, weights)[0], how)
     steps = training.steps_per_epoch(parts["train"], cell.training)
     bar = tqdm(total=cell.training.epochs * steps, desc=f"{family} seed {seed}", unit="batch")
     watch = Watch()
     history = training.fit(
-        model,
+        student,
         parts["train"],
         parts["validation"],
         cell.training,
@@ -83,6 +138,7 @@ def train(family: str, seed: int) -> dict[str, Any]:
         "family": family,
         "seed": seed,
         "parameters": model.count_params(),
+        "teacher": how.teacher if how else "",
         "epochs": cell.training.epochs,
         "best_epoch": int(history["val_loss"].argmin()) + 1,
         "cpu_hours": watch.cpu / 3600,
@@ -104,6 +160,8 @@ def train(family: str, seed: int) -> dict[str, Any]:
             f"{name}_of_shifts": rounded(averaged),
             f"{name}_labels": labels,
         }
+    artefacts.models("records", family).mkdir(parents=True, exist_ok=True)
+    artefacts.save_weights(model, artefacts.weights("records", family, seed))
     with artefacts.replacing(predictions(family, seed)) as (path,), path.open("wb") as file:
         np.savez_compressed(file, **kept)
     return row | on_this_machine()
@@ -132,6 +190,14 @@ def known() -> pd.DataFrame:
     return pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["family", "seed"])
 
 
+def add(row: dict[str, Any]) -> None:
+    """Writes a network's row to networks.csv, in the place of one of the same family and seed."""
+    table = pd.concat([known(), pd.DataFrame([row])], ignore_index=True)[list(row)]
+    table = table.drop_duplicates(["family", "seed"], keep="last").sort_values(["family", "seed"])
+    with artefacts.replacing(HERE / "networks.csv") as (path,):
+        table.to_csv(path, index=False, float_format="%.6g")
+
+
 # The page
 
 
@@ -152,6 +218,7 @@ def write_page() -> None:
                 "at least": f"{floor} {'reached' if accuracy.mean() >= floor else 'missed'}",
                 "parameters": f"{own['parameters'].iloc[0]:,}",
                 "epochs": own["epochs"].iloc[0],
+                "teacher": own["teacher"].iloc[0],
                 "CPU hours each": f"{own['cpu_hours'].mean():.2f}",
             }
         )
@@ -168,6 +235,9 @@ each network read the test part once. Written by `benchmarks/records.py` from `n
 - ±: standard deviation over seeds, which are in brackets.
 - *Averaged over shifts*: the mean of the probabilities of the image and of the same moved by a
   pixel in each of eight directions.
+- *Teacher*: the family of the network, of the same seed, whose probabilities this one learnt beside
+  the labels (distillation; Hinton, Vinyals & Dean 2015); CPU hours include its answers, not its
+  training.
 - *Ensemble*: the mean of the probabilities of one network of each family, of the same seed.
 - Recipes: `recipes.yaml`, in the form of `params.yaml`. To train by one of them in the pipeline,
   put its groups in the place of those of `mnist`.
@@ -206,21 +276,32 @@ def ensembles(rows: pd.DataFrame) -> list[dict[str, Any]]:
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
+def jobs(
+    families: Sequence[str], distillations: Mapping[str, Distillation]
+) -> list[list[tuple[str, int]]]:
+    """Families and seeds of the networks that are not there yet: those without a teacher, with
+    teachers whose weights are missed, and then the others."""
+    have = set(known()[["family", "seed"]].itertuples(index=False, name=None))
+    missing = [job for job in product(families, range(SEEDS)) if job not in have]
+    taught = [job for job in missing if job[0] in distillations]
+    teachers = {(distillations[family].teacher, seed) for family, seed in taught}
+    absent = {job for job in teachers if not artefacts.weights("records", *job).exists()}
+    return [sorted(absent.union(missing).difference(taught)), taught]
+
+
 @app.command("train")
 def train_all(
     family: Annotated[list[str] | None, typer.Argument()] = None, at_once: int = 2
 ) -> None:
     """Train the networks that are not there yet, of all families or of those named."""
     config.check_known("family", family or [], FLOORS)
-    have = set(known()[["family", "seed"]].itertuples(index=False, name=None))
-    jobs = [job for job in product(family or FLOORS, range(SEEDS)) if job not in have]
+    _, distillations = recipes()
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(at_once, mp_context=context, max_tasks_per_child=1) as pool:
-        for future in as_completed([pool.submit(train, *job) for job in jobs]):
-            table = pd.concat([known(), pd.DataFrame([future.result()])], ignore_index=True)
-            with artefacts.replacing(HERE / "networks.csv") as (path,):
-                table.sort_values(["family", "seed"]).to_csv(path, index=False, float_format="%.6g")
-            write_page()
+    for several in jobs(family or list(FLOORS), distillations):
+        with ProcessPoolExecutor(at_once, mp_context=context, max_tasks_per_child=1) as pool:
+            for future in as_completed([pool.submit(train, *job) for job in several]):
+                add(future.result())
+                write_page()
 
 
 @app.command()

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import special
 
 from glassnets.pipeline import artefacts
 
@@ -25,9 +26,88 @@ def records():
 
 
 def test_its_recipes_are_of_the_official_split(records):
-    data = records.dataset()
+    data, distillations = records.recipes()
     assert data.split == "official"
     assert set(data.families) >= set(records.FLOORS)
+    for family, how in distillations.items():
+        assert how.teacher in set(records.FLOORS) - set(distillations), f"{family}'s teacher"
+
+
+def test_a_distilled_loss_is_in_part_the_distance_to_the_teacher(records):
+    import keras
+
+    keras.utils.set_random_seed(0)
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(5, 3)).astype("float32")
+    y = np.eye(4, dtype="float32")[draw.integers(0, 4, 5)]
+    student, teacher = (
+        keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)]) for _ in range(2)
+    )
+    how = records.Distillation(teacher="cnn", weight=0.7, temperature=2.0)
+    model = records.distilled(student, teacher, how)
+    model.compile(loss=keras.losses.CategoricalCrossentropy(from_logits=True))
+    logits, aim = (
+        special.log_softmax(net(x).numpy().astype(float), axis=1) for net in (student, teacher)
+    )
+
+    of_labels = -(y * logits).sum(axis=1).mean()
+    soft = special.softmax(aim / 2, axis=1)
+    of_teacher = -(soft * special.log_softmax(logits / 2, axis=1)).sum(axis=1).mean()
+    assert float(model.compute_loss(x, y, student(x), training=False)) == pytest.approx(of_labels)
+    assert float(model.compute_loss(x, y, student(x))) == pytest.approx(
+        0.3 * of_labels + 0.7 * 4 * of_teacher, rel=1e-5
+    )
+
+
+def test_a_distilled_network_learns_and_its_teacher_does_not(records):
+    import keras
+
+    keras.utils.set_random_seed(0)
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(64, 3)).astype("float32")
+    student, teacher = (
+        keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)]) for _ in range(2)
+    )
+    before = [weight.numpy() for weight in teacher.weights]
+    model = records.distilled(student, teacher, records.Distillation("cnn", 1.0, 1.0))
+    model.compile(
+        optimizer=keras.optimizers.Adam(0.1),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+    )
+    model.fit(x, np.eye(4)[draw.integers(0, 4, 64)], epochs=60, verbose=0)
+    # Of labels drawn by lot it learns nothing: it answers as its teacher does.
+    np.testing.assert_allclose(
+        keras.ops.softmax(student(x)), keras.ops.softmax(teacher(x)), atol=0.05
+    )
+    for weight, value in zip(teacher.weights, before, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), value)
+
+
+def test_teachers_are_trained_before_those_they_teach(records, tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "HERE", tmp_path)
+    monkeypatch.setattr(records, "SEEDS", 2)
+    monkeypatch.setattr(records.artefacts, "root", lambda: tmp_path)
+    how = {"lstm": records.Distillation("cnn", 0.9, 2.0)}
+    families = ["feedforward", "lstm"]
+    first = [("cnn", 0), ("cnn", 1), ("feedforward", 0), ("feedforward", 1)]
+    assert records.jobs(families, how) == [first, [("lstm", 0), ("lstm", 1)]]
+
+    for family, seed in [("feedforward", 1), ("cnn", 0), ("cnn", 1), ("lstm", 1)]:
+        records.add({"family": family, "seed": seed})
+    weights = records.artefacts.weights("records", "cnn", 1)
+    weights.parent.mkdir(parents=True)
+    weights.touch()  # of the other, there is its row alone
+    assert records.jobs(families, how) == [[("cnn", 0), ("feedforward", 0)], [("lstm", 0)]]
+
+
+def test_a_network_trained_again_takes_the_place_of_its_row(records, tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "HERE", tmp_path)
+    for seed, accuracy in [(1, 0.5), (0, 0.6), (1, 0.7)]:
+        records.add({"family": "cnn", "seed": seed, "test_accuracy": accuracy})
+    assert [*records.known().itertuples(index=False, name=None)] == [
+        ("cnn", 0, 0.6),
+        ("cnn", 1, 0.7),
+    ]
 
 
 @pytest.mark.parametrize("down", [-1, 0, 1])

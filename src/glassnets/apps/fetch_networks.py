@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from tqdm import tqdm
 
 from glassnets.apps.release import FOLDER, OBJECTS, OUTPUTS, README, listed, md5
 from glassnets.errors import GlassnetsError, ParameterError, in_one_line
-from glassnets.pipeline import artefacts
+from glassnets.pipeline import repository
 
 _MEMBER = re.compile(rf"{OBJECTS}/([0-9a-f]{{2}})/([0-9a-f]{{30}}(?:{re.escape(FOLDER)})?)")
 _MAX_LIST = 2**20  # bytes of a list of files
@@ -154,12 +153,8 @@ def command(
     ],
 ) -> None:
     """Puts trained networks of an archive, and what looking at them takes, in their places."""
-    try:
-        with Repo(str(artefacts.root())) as repo:
-            paths = fetch(repo, source)
-    except DvcException as error:
-        message = " ".join(str(error).split())
-        raise GlassnetsError(f"expected DVC to take the archive in, got: {message}") from error
+    with repository.opened("take the archive in") as repo:
+        paths = fetch(repo, source)
     print(f"{len(paths)} outputs are here as dvc.lock has them")
     print(*(f"the report: {path}" for path in paths if path.endswith("report.html")), sep="\n")
     print("next: make demo; glassnets explain --help; glassnets register DATASET, then make serve")

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from tqdm import tqdm
 
 from glassnets import config
 from glassnets.errors import GlassnetsError, in_one_line
-from glassnets.pipeline import artefacts
+from glassnets.pipeline import artefacts, repository
 
 OBJECTS = "files/md5"  # the folder of objects, as in DVC's cache and remotes
 OUTPUTS = "outputs.json"  # path → hash of each output, as dvc.lock has them
@@ -160,12 +159,11 @@ def command(
 ) -> None:
     """Packs trained networks, and what looking at them takes, into one file."""
     chosen = names(datasets)
-    try:
-        with Repo(str(artefacts.root())) as repo, artefacts.replacing(out.absolute()) as (partial,):
-            count = pack(repo, chosen, partial)
-            content = partial.read_bytes()
-    except DvcException as error:
-        message = str(error).splitlines()[0]
-        raise GlassnetsError(f"expected DVC to say what dvc.lock has, got: {message}") from error
+    with (
+        repository.opened("say what dvc.lock has") as repo,
+        artefacts.replacing(out.absolute()) as (partial,),
+    ):
+        count = pack(repo, chosen, partial)
+        content = partial.read_bytes()
     print(f"{out}: {count} objects of {', '.join(chosen)}, {len(content) / 1e6:.1f} MB")
     print(f"sha256 {hashlib.sha256(content).hexdigest()}")

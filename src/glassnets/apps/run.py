@@ -16,14 +16,12 @@ from typing import Annotated
 
 import psutil
 import typer
-from dvc.exceptions import DvcException
-from dvc.repo import Repo
 from tqdm import tqdm
 
 from glassnets import config
 from glassnets.config.schema import Params
 from glassnets.errors import GlassnetsError, in_one_line
-from glassnets.pipeline import artefacts, manifests
+from glassnets.pipeline import artefacts, manifests, repository
 
 _MEMORY = 3 * 2**30  # bytes that a stage of the largest dataset needs, with TensorFlow
 _STAGE = re.compile(r"(?:Running s|S)tage '(.+?)'")  # runs, is cached, did not change
@@ -48,12 +46,8 @@ def run(params: Params, dataset: str, jobs: int) -> None:
     goals = manifests.goals(params, dataset)
     if jobs > 1:
         _repro(f"sample@{dataset}")
-        try:
-            with Repo(str(artefacts.root())) as repo:
-                stale = repo.status(targets=goals, with_deps=True)
-        except DvcException as error:
-            message = str(error).splitlines()[0]
-            raise GlassnetsError(f"expected DVC to say what is fresh, got: {message}") from error
+        with repository.opened() as repo:
+            stale = repo.status(targets=goals, with_deps=True)
         if fit := [c for c in chains(params, dataset) if not stale.keys().isdisjoint(c)]:
             _beside(fit, jobs)
     _repro(*goals)

@@ -5,13 +5,11 @@ results that are here, as DVC took them from its cache or pulled them. Run again
 from typing import Annotated
 
 import typer
-from dvc.exceptions import DvcException
-from dvc.repo import Repo
 
 from glassnets import config
 from glassnets.config.schema import Params
 from glassnets.errors import GlassnetsError, in_one_line
-from glassnets.pipeline import artefacts, manifests
+from glassnets.pipeline import artefacts, manifests, repository
 from glassnets.tracking import from_files
 from glassnets.tracking import studies as tracked
 
@@ -27,18 +25,14 @@ def track(params: Params, dataset: str) -> str:
         for family in data.families
         if manifests.differs(params, "train", dataset, family)
     }
-    try:
-        with Repo(str(artefacts.root())) as repo:
-            # As `dvc status` does, but without DVC's lock: several may do this at once.
-            stale |= {
-                s.name
-                for s in repo.index.stages
-                if s.name in cells
-                and (s.cmd_changed or any(e.workspace_status() for e in s.deps + s.outs))
-            }
-    except DvcException as error:
-        message = str(error).splitlines()[0]
-        raise GlassnetsError(f"expected DVC to say what is fresh, got: {message}") from error
+    with repository.opened() as repo:
+        # As `dvc status` does, but without DVC's lock: several may do this at once.
+        stale |= {
+            s.name
+            for s in repo.index.stages
+            if s.name in cells
+            and (s.cmd_changed or any(e.workspace_status() for e in s.deps + s.outs))
+        }
     if stale:
         raise GlassnetsError(
             f"{dataset}: expected networks and results as dvc.lock has them, got others in "

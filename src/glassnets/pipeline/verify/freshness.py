@@ -5,11 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dvc.exceptions import DvcException
-from dvc.repo import Repo
-
-from glassnets.errors import GlassnetsError
-from glassnets.pipeline import artefacts
+from glassnets.pipeline import artefacts, repository
 from glassnets.pipeline.manifests import of_project
 from glassnets.pipeline.verify import Outcome
 
@@ -35,23 +31,19 @@ def freshness() -> Outcome:
     must be what the lock says where it is; and what one stage makes must be what the next one
     has read.
     """
-    try:
-        with Repo(str(artefacts.root())) as repo:
-            stages = repo.index.stages
-            made = {out.fs_path: out for stage in stages for out in stage.outs}
-            cached = [Path(out.def_path) for out in made.values() if out.use_cache]
-            faults = [f"{s.addressing}: {fault}" for s in stages for fault in _faults(s, cached)]
-            faults += [
-                f"{stage.addressing}: dvc.lock says it read {dep.def_path} as "
-                f"{dep.hash_info.value}, but its maker left {made[dep.fs_path].hash_info.value}"
-                for stage in stages
-                for dep in stage.deps
-                if dep.fs_path in made and dep.hash_info != made[dep.fs_path].hash_info
-            ]
-            absent = sum(not out.exists for out in made.values())
-    except DvcException as error:
-        message = str(error).splitlines()[0]
-        raise GlassnetsError(f"expected DVC to say what is fresh, got: {message}") from error
+    with repository.opened() as repo:
+        stages = repo.index.stages
+        made = {out.fs_path: out for stage in stages for out in stage.outs}
+        cached = [Path(out.def_path) for out in made.values() if out.use_cache]
+        faults = [f"{s.addressing}: {fault}" for s in stages for fault in _faults(s, cached)]
+        faults += [
+            f"{stage.addressing}: dvc.lock says it read {dep.def_path} as "
+            f"{dep.hash_info.value}, but its maker left {made[dep.fs_path].hash_info.value}"
+            for stage in stages
+            for dep in stage.deps
+            if dep.fs_path in made and dep.hash_info != made[dep.fs_path].hash_info
+        ]
+        absent = sum(not out.exists for out in made.values())
     elsewhere = f", {absent} of their outputs not here" if absent else ""
     return Outcome(tuple(faults), f"{len(stages)} stages{elsewhere}")
 
