@@ -187,7 +187,9 @@ def shifted(images: NDArray[np.uint8], down: int, right: int) -> NDArray[np.uint
 
 def known() -> pd.DataFrame:
     path = HERE / "networks.csv"
-    return pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["family", "seed"])
+    if not path.exists():
+        return pd.DataFrame(columns=["family", "seed"])
+    return pd.read_csv(path, dtype={"teacher": str}).fillna({"teacher": ""})
 
 
 def add(row: dict[str, Any]) -> None:
@@ -217,7 +219,7 @@ def write_page() -> None:
                 "validation %": spread(100 * own["validation_accuracy"], ".2f"),
                 "at least": f"{floor} {'reached' if accuracy.mean() >= floor else 'missed'}",
                 "parameters": f"{own['parameters'].iloc[0]:,}",
-                "epochs": own["epochs"].iloc[0],
+                "epochs": str(own["epochs"].iloc[0]),
                 "teacher": own["teacher"].iloc[0],
                 "CPU hours each": f"{own['cpu_hours'].mean():.2f}",
             }
