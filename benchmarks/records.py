@@ -1,13 +1,13 @@
 """Networks of each family as accurate as we know how to make them, on MNIST's official split.
 
-    python benchmarks/records.py train              # every family: some ten hours of two cores
+    python benchmarks/records.py train              # every recipe: some ten hours of two cores
     python benchmarks/records.py train feedforward  # one
     python benchmarks/records.py page               # the page anew, from networks.csv
 
 Trains by results/records/recipes.yaml, each network in a process of its own, which at its end adds
 its row to networks.csv and its probabilities to predictions/; what is there is not trained again.
-A family with a `distillation` learns from the network of another family, of the same seed, too,
-whose weights lie in models/records/.
+A recipe is of the family of its name, or of `family`. With a `distillation` a network learns from
+one of another recipe too, whose weights lie in models/records/.
 Recipes are chosen on validation images (see recipes.py); the test part is read once, by the trained
 network. Needs MNIST's images (`dvc repro fetch@mnist`).
 """
@@ -48,31 +48,49 @@ FLOORS = {"feedforward": 99.4, "lstm": 99.55, "cnn": 99.65, "attention": 99.5}
 FLOOR_OF_ENSEMBLE = 99.8
 SHIFTS = (-1, 0, 1)  # pixels, down and right, over which answers are averaged
 
+Job = tuple[str, int]  # a network to train: recipe, seed
+
 
 @dataclass(frozen=True)
 class Distillation:
-    """From which family a network learns, and how: see ``distilled``."""
+    """By which recipe a network's teacher is trained, and how it learns from it: see ``distilled``.
+    The teacher is of the next seed, so that it did not begin with the same weights."""
 
     teacher: str
     weight: float
     temperature: float
 
 
-def recipes() -> tuple[Dataset, dict[str, Distillation]]:
-    """MNIST as params.yaml has it, with its official split and the recipes of the records, and of
-    which families these have a distillation."""
+@dataclass(frozen=True)
+class Recipe:
+    """data: MNIST with its official split and, of this family, the network and training."""
+
+    family: str
+    data: Dataset
+    distillation: Distillation | None
+
+
+def recipes() -> dict[str, Recipe]:
+    """Those of recipes.yaml: what it does not say is as params.yaml has it."""
     yaml = YAML(typ="safe", pure=True)
-    content = yaml.load(artefacts.params_file())
-    content["mnist"]["split"] = "official"
-    distillations = {}
-    for family, recipe in yaml.load(HERE / "recipes.yaml").items():
-        if "distillation" in recipe:
-            distillations[family] = Distillation(**recipe.pop("distillation"))
-        merge_dicts(content["mnist"][family], recipe)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "params.yaml"
-        yaml.dump(content, path)
-        return config.load(path).dataset("mnist"), distillations
+    found = {}
+    for name, given in yaml.load(HERE / "recipes.yaml").items():
+        family, how = given.pop("family", name), given.pop("distillation", None)
+        content = yaml.load(artefacts.params_file())
+        content["mnist"]["split"] = "official"
+        merge_dicts(content["mnist"][family], given)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "params.yaml"
+            yaml.dump(content, path)
+            data = config.load(path).dataset("mnist")
+        found[name] = Recipe(family, data, Distillation(**how) if how else None)
+    return found
+
+
+def teacher_of(job: Job, known: Mapping[str, Recipe]) -> Job | None:
+    name, seed = job
+    how = known[name].distillation
+    return (how.teacher, (seed + 1) % SEEDS) if how else None
 
 
 def distilled(model: Any, teacher: Any, how: Distillation) -> Any:
@@ -109,20 +127,22 @@ def distilled(model: Any, teacher: Any, how: Distillation) -> Any:
     return Distilled(model.inputs, model.outputs)
 
 
-def train(family: str, seed: int) -> dict[str, Any]:
-    """Trains a network, keeps its probabilities and gives its row of networks.csv."""
-    data, distillations = recipes()
+def train(name: str, seed: int) -> dict[str, Any]:
+    """Trains a network, keeps its probabilities and weights and gives its row of networks.csv."""
+    by_name = recipes()
+    recipe = by_name[name]
+    data, cell = recipe.data, recipe.data.family(recipe.family)
     runtime.start_tensorflow(config.load(artefacts.params_file()).runtime)
     parts = splits.split(artefacts.load_arrays(artefacts.raw("mnist")), data)
-    cell = data.family(family)
     runtime.set_seed(seed)
-    model, _ = networks.build(data, family)
-    student, how = model, distillations.get(family)
-    if how:
-        weights = artefacts.weights("records", how.teacher, seed)
-        student = distilled(model, networks.load(data, how.teacher, weights)[0], how)
+    model, _ = networks.build(data, recipe.family)
+    student = model
+    if recipe.distillation and (teacher := teacher_of((name, seed), by_name)):
+        of = by_name[teacher[0]]
+        loaded, _ = networks.load(of.data, of.family, artefacts.weights("records", *teacher))
+        student = distilled(model, loaded, recipe.distillation)
     steps = training.steps_per_epoch(parts["train"], cell.training)
-    bar = tqdm(total=cell.training.epochs * steps, desc=f"{family} seed {seed}", unit="batch")
+    bar = tqdm(total=cell.training.epochs * steps, desc=f"{name} seed {seed}", unit="batch")
     watch = Watch()
     history = training.fit(
         student,
@@ -135,42 +155,42 @@ def train(family: str, seed: int) -> dict[str, Any]:
     )
     watch.pause()
     row: dict[str, Any] = {
-        "family": family,
+        "recipe": name,
         "seed": seed,
         "parameters": model.count_params(),
-        "teacher": how.teacher if how else "",
+        "teacher": recipe.distillation.teacher if recipe.distillation else "",
         "epochs": cell.training.epochs,
         "best_epoch": int(history["val_loss"].argmin()) + 1,
         "cpu_hours": watch.cpu / 3600,
         "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
     kept = {}
-    for name in ("validation", "test"):
-        labels = parts[name]["labels"]
+    for part in ("validation", "test"):
+        labels = parts[part]["labels"]
         by_shift = [
-            softmax(families.predict(model, shifted(parts[name]["images"], *shift)))
+            softmax(families.predict(model, shifted(parts[part]["images"], *shift)))
             for shift in product(SHIFTS, SHIFTS)
         ]
         plain, averaged = by_shift[len(by_shift) // 2], np.mean(by_shift, axis=0)
-        row[f"{name}_accuracy"] = accuracy_score(labels, plain.argmax(axis=1))
-        row[f"{name}_log_loss"] = log_loss(labels, plain, labels=range(data.classes))
-        row[f"{name}_accuracy_of_shifts"] = accuracy_score(labels, averaged.argmax(axis=1))
+        row[f"{part}_accuracy"] = accuracy_score(labels, plain.argmax(axis=1))
+        row[f"{part}_log_loss"] = log_loss(labels, plain, labels=range(data.classes))
+        row[f"{part}_accuracy_of_shifts"] = accuracy_score(labels, averaged.argmax(axis=1))
         kept |= {
-            name: rounded(plain),
-            f"{name}_of_shifts": rounded(averaged),
-            f"{name}_labels": labels,
+            part: rounded(plain),
+            f"{part}_of_shifts": rounded(averaged),
+            f"{part}_labels": labels,
         }
-    artefacts.models("records", family).mkdir(parents=True, exist_ok=True)
-    artefacts.save_weights(model, artefacts.weights("records", family, seed))
-    with artefacts.replacing(predictions(family, seed)) as (path,), path.open("wb") as file:
+    artefacts.models("records", name).mkdir(parents=True, exist_ok=True)
+    artefacts.save_weights(model, artefacts.weights("records", name, seed))
+    with artefacts.replacing(predictions(name, seed)) as (path,), path.open("wb") as file:
         np.savez_compressed(file, **kept)
     return row | on_this_machine()
 
 
-def predictions(family: str, seed: int) -> Path:
+def predictions(recipe: str, seed: int) -> Path:
     """Probabilities (n, classes), `rounded`, of the parts validation and test, plain and of shifts,
     and their labels uint8 (n,)."""
-    return HERE / "predictions" / f"{family}-seed-{seed}.npz"
+    return HERE / "predictions" / f"{recipe}-seed-{seed}.npz"
 
 
 def rounded(probabilities: NDArray[Any]) -> NDArray[np.float16]:
@@ -188,14 +208,14 @@ def shifted(images: NDArray[np.uint8], down: int, right: int) -> NDArray[np.uint
 def known() -> pd.DataFrame:
     path = HERE / "networks.csv"
     if not path.exists():
-        return pd.DataFrame(columns=["family", "seed"])
+        return pd.DataFrame(columns=["recipe", "seed"])
     return pd.read_csv(path, dtype={"teacher": str}).fillna({"teacher": ""})
 
 
 def add(row: dict[str, Any]) -> None:
-    """Writes a network's row to networks.csv, in the place of one of the same family and seed."""
+    """Writes a network's row to networks.csv, in the place of one of the same recipe and seed."""
     table = pd.concat([known(), pd.DataFrame([row])], ignore_index=True)[list(row)]
-    table = table.drop_duplicates(["family", "seed"], keep="last").sort_values(["family", "seed"])
+    table = table.drop_duplicates(["recipe", "seed"], keep="last").sort_values(["recipe", "seed"])
     with artefacts.replacing(HERE / "networks.csv") as (path,):
         table.to_csv(path, index=False, float_format="%.6g")
 
@@ -206,18 +226,19 @@ def add(row: dict[str, Any]) -> None:
 def write_page() -> None:
     rows = known()
     table = []
-    for family, floor in FLOORS.items():
-        own = rows[rows["family"] == family].sort_values("seed")
+    for name in recipes():
+        own = rows[rows["recipe"] == name].sort_values("seed")
         if own.empty:
             continue
-        accuracy = 100 * own["test_accuracy"]
+        accuracy, floor = 100 * own["test_accuracy"], FLOORS.get(name)
+        reached = "reached" if accuracy.mean() >= (floor or 0) else "missed"
         table.append(
             {
-                "": family,
+                "": name,
                 "test %": spread(accuracy, ".2f"),
                 "averaged over shifts, test %": spread(100 * own["test_accuracy_of_shifts"], ".2f"),
                 "validation %": spread(100 * own["validation_accuracy"], ".2f"),
-                "at least": f"{floor} {'reached' if accuracy.mean() >= floor else 'missed'}",
+                "at least": f"{floor} {reached}" if floor else "",
                 "parameters": f"{own['parameters'].iloc[0]:,}",
                 "epochs": str(own["epochs"].iloc[0]),
                 "teacher": own["teacher"].iloc[0],
@@ -237,12 +258,11 @@ each network read the test part once. Written by `benchmarks/records.py` from `n
 - ±: standard deviation over seeds, which are in brackets.
 - *Averaged over shifts*: the mean of the probabilities of the image and of the same moved by a
   pixel in each of eight directions.
-- *Teacher*: the family of the network, of the same seed, whose probabilities this one learnt beside
-  the labels (distillation; Hinton, Vinyals & Dean 2015); CPU hours include its answers, not its
-  training.
+- *Teacher*: the network, of the next seed, whose probabilities this one learnt beside the labels
+  (distillation; Hinton, Vinyals & Dean 2015); CPU hours include its answers, not its training.
 - *Ensemble*: the mean of the probabilities of one network of each family, of the same seed.
 - Recipes: `recipes.yaml`, in the form of `params.yaml`. To train by one of them in the pipeline,
-  put its groups in the place of those of `mnist`.
+  where nothing is distilled, put its `network` and `training` in the place of those of `mnist`.
 - Processor: {", ".join(rows["processor"].unique())}; {"; ".join(rows["versions"].unique())}.
 """
     with artefacts.replacing(HERE / "README.md") as (path,):
@@ -251,7 +271,7 @@ each network read the test part once. Written by `benchmarks/records.py` from `n
 
 def ensembles(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """The line of the ensembles, where there is a network of every family."""
-    seeds = set.intersection(*(set(rows[rows["family"] == f]["seed"]) for f in FLOORS))
+    seeds = set.intersection(*(set(rows[rows["recipe"] == f]["seed"]) for f in FLOORS))
     if not seeds:
         return []
     line: dict[str, Any] = {"": "ensemble"}
@@ -278,30 +298,39 @@ def ensembles(rows: pd.DataFrame) -> list[dict[str, Any]]:
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-def jobs(
-    families: Sequence[str], distillations: Mapping[str, Distillation]
-) -> list[list[tuple[str, int]]]:
-    """Families and seeds of the networks that are not there yet: those without a teacher, with
-    teachers whose weights are missed, and then the others."""
-    have = set(known()[["family", "seed"]].itertuples(index=False, name=None))
-    missing = [job for job in product(families, range(SEEDS)) if job not in have]
-    taught = [job for job in missing if job[0] in distillations]
-    teachers = {(distillations[family].teacher, seed) for family, seed in taught}
-    absent = {job for job in teachers if not artefacts.weights("records", *job).exists()}
-    return [sorted(absent.union(missing).difference(taught)), taught]
+def jobs(names: Sequence[str], by_name: Mapping[str, Recipe]) -> list[list[Job]]:
+    """The networks of these recipes that are not there yet, with the teachers whose weights they
+    miss: those without a teacher, then those whose teachers these are, and so on."""
+    have = set(known()[["recipe", "seed"]].itertuples(index=False, name=None))
+    waves: dict[int, set[Job]] = {}
+
+    def generation(name: str) -> int:
+        how = by_name[name].distillation
+        return 1 + generation(how.teacher) if how else 0
+
+    def want(job: Job) -> None:
+        waves.setdefault(generation(job[0]), set()).add(job)
+        teacher = teacher_of(job, by_name)
+        if teacher and not artefacts.weights("records", *teacher).exists():
+            want(teacher)
+
+    for job in product(names, range(SEEDS)):
+        if job not in have:
+            want(job)
+    return [sorted(waves[number]) for number in sorted(waves)]
 
 
 @app.command("train")
 def train_all(
-    family: Annotated[list[str] | None, typer.Argument()] = None, at_once: int = 2
+    recipe: Annotated[list[str] | None, typer.Argument()] = None, at_once: int = 2
 ) -> None:
-    """Train the networks that are not there yet, of all families or of those named."""
-    config.check_known("family", family or [], FLOORS)
-    _, distillations = recipes()
+    """Train the networks that are not there yet, of all recipes or of those named."""
+    by_name = recipes()
+    config.check_known("recipe", recipe or [], by_name)
     context = multiprocessing.get_context("spawn")
-    for several in jobs(family or list(FLOORS), distillations):
+    for wave in jobs(recipe or list(by_name), by_name):
         with ProcessPoolExecutor(at_once, mp_context=context, max_tasks_per_child=1) as pool:
-            for future in as_completed([pool.submit(train, *job) for job in several]):
+            for future in as_completed([pool.submit(train, *job) for job in wave]):
                 add(future.result())
                 write_page()
 

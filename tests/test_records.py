@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 from contextlib import nullcontext
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -26,11 +27,12 @@ def records():
 
 
 def test_its_recipes_are_of_the_official_split(records):
-    data, distillations = records.recipes()
-    assert data.split == "official"
-    assert set(data.families) >= set(records.FLOORS)
-    for family, how in distillations.items():
-        assert how.teacher in set(records.FLOORS) - set(distillations), f"{family}'s teacher"
+    recipes = records.recipes()
+    for name, recipe in recipes.items():
+        assert recipe.data.split == "official"
+        assert recipe.family in records.FLOORS
+        teacher = records.teacher_of((name, records.SEEDS - 1), recipes)
+        assert teacher is None or (teacher[0] in recipes and teacher[1] == 0)
 
 
 def test_a_distilled_loss_is_in_part_the_distance_to_the_teacher(records):
@@ -85,25 +87,30 @@ def test_a_distilled_network_learns_and_its_teacher_does_not(records):
 
 def test_teachers_are_trained_before_those_they_teach(records, tmp_path, monkeypatch):
     monkeypatch.setattr(records, "HERE", tmp_path)
-    monkeypatch.setattr(records, "SEEDS", 2)
+    monkeypatch.setattr(records, "SEEDS", 3)
     monkeypatch.setattr(records.artefacts, "root", lambda: tmp_path)
-    how = {"lstm": records.Distillation("cnn", 0.9, 2.0)}
-    families = ["feedforward", "lstm"]
-    first = [("cnn", 0), ("cnn", 1), ("feedforward", 0), ("feedforward", 1)]
-    assert records.jobs(families, how) == [first, [("lstm", 0), ("lstm", 1)]]
-
-    for family, seed in [("feedforward", 1), ("cnn", 0), ("cnn", 1), ("lstm", 1)]:
-        records.add({"family": family, "seed": seed})
-    weights = records.artefacts.weights("records", "cnn", 1)
-    weights.parent.mkdir(parents=True)
-    weights.touch()  # of the other, there is its row alone
-    assert records.jobs(families, how) == [[("cnn", 0), ("feedforward", 0)], [("lstm", 0)]]
+    taught_by = {"feedforward": None, "teacher": None, "cnn": "teacher", "lstm": "cnn"}
+    recipes = {
+        name: records.Recipe(name, None, of and records.Distillation(of, 0.9, 2.0))
+        for name, of in taught_by.items()
+    }
+    for name, seed in product(taught_by, range(3)):
+        if (name, seed) not in [("feedforward", 1), ("lstm", 0), ("lstm", 1)]:
+            records.add({"recipe": name, "seed": seed})
+    for name, seed in [("cnn", 2), ("teacher", 0)]:
+        weights = records.artefacts.weights("records", name, seed)
+        weights.parent.mkdir(parents=True)
+        weights.touch()
+    # The teachers of lstm are cnn 1, whose weights are not there, and cnn 2.
+    everything = [[("feedforward", 1), ("teacher", 2)], [("cnn", 1)], [("lstm", 0), ("lstm", 1)]]
+    assert records.jobs(list(taught_by), recipes) == everything
+    assert records.jobs(["teacher", "cnn"], recipes) == []
 
 
 def test_a_network_trained_again_takes_the_place_of_its_row(records, tmp_path, monkeypatch):
     monkeypatch.setattr(records, "HERE", tmp_path)
     for seed, accuracy in [(1, 0.5), (0, 0.6), (1, 0.7)]:
-        records.add({"family": "cnn", "seed": seed, "test_accuracy": accuracy})
+        records.add({"recipe": "cnn", "seed": seed, "test_accuracy": accuracy})
     assert [*records.known().itertuples(index=False, name=None)] == [
         ("cnn", 0, 0.6),
         ("cnn", 1, 0.7),
@@ -131,7 +138,7 @@ def test_the_page_is_that_of_its_tables(records, tmp_path, monkeypatch):
 
 def test_every_row_has_its_predictions(records):
     for row in records.known().itertuples():
-        arrays = np.load(records.predictions(row.family, row.seed))
+        arrays = np.load(records.predictions(row.recipe, row.seed))
         for part in ("validation", "test"):
             labels = arrays[f"{part}_labels"]
             accuracy = (arrays[part].argmax(axis=1) == labels).mean()
@@ -144,7 +151,7 @@ def test_an_ensemble_is_the_mean_of_a_network_of_each_family(records, tmp_path, 
     (tmp_path / "predictions").mkdir()
     labels = np.array([0, 1, 1, 0], np.uint8)
     wrong_of = dict(zip(records.FLOORS, range(4), strict=True))  # each errs in another image
-    rows = pd.DataFrame([{"family": f, "seed": s} for f in wrong_of for s in (0, 1)])
+    rows = pd.DataFrame([{"recipe": f, "seed": s} for f in wrong_of for s in (0, 1)])
     for family, seed in rows.itertuples(index=False):
         sure = np.where(np.arange(4) == wrong_of[family], 0.6, 0.1)
         right = 1 - sure
