@@ -29,24 +29,22 @@ def test_every_stage_but_the_shared_and_the_last_is_in_one_chain(parameters):
 
 @pytest.fixture
 def dvc(tmp_path, monkeypatch):
-    """In DVC's place, a program that waits for the stages `slow` and fails at the stage `bad`."""
+    """In DVC's place, a program that waits for the stages `slow` and, once `slow` has begun, fails
+    at the stage `bad`."""
     program = tmp_path / "dvc"
     program.write_text(
         '#!/bin/bash\nshift 3\nfor stage in "$@"; do\n'
         "  echo \"Running stage '$stage':\"\n"
         f"  echo begun >> {tmp_path}/$stage\n"
         "  [ $stage = slow ] && sleep 600\n"
-        '  [ $stage = bad ] && { echo "error: it is bad"; exit 1; }\n'
+        f"  [ $stage = bad ] && {{ until [ -s {tmp_path}/slow ]; do sleep 0.01; done; "
+        'echo "error: it is bad"; exit 1; }\n'
         f"  echo done >> {tmp_path}/$stage\n"
         "done\n"
     )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-
-    def said(stage):
-        return (tmp_path / stage).read_text().split() if (tmp_path / stage).exists() else []
-
-    return said
+    return lambda stage: (tmp_path / stage).read_text().split()
 
 
 def test_chains_run_in_order_and_are_listed(dvc, capsys):
@@ -62,8 +60,9 @@ def test_where_one_fails_the_others_are_interrupted_and_it_is_shown(dvc, capsys)
     with pytest.raises(GlassnetsError, match=r"^expected good, bad to be built"):
         run._beside([["slow"], ["good", "bad"], ["never"]], 2)
     assert "error: it is bad" in capsys.readouterr().out
-    assert "done" not in dvc("slow")
-    assert not dvc("never")
+    assert dvc("slow") == ["begun"]
+    with pytest.raises(FileNotFoundError):
+        dvc("never")
 
 
 def test_what_is_started_while_another_fails_is_interrupted_too(dvc, monkeypatch):
@@ -84,4 +83,4 @@ def test_what_is_started_while_another_fails_is_interrupted_too(dvc, monkeypatch
     monkeypatch.setattr(run, "_end", end)
     with pytest.raises(GlassnetsError, match=r"^expected bad to be built"):
         run._beside([["slow"], ["bad"]], 2)
-    assert "done" not in dvc("slow")
+    assert dvc("slow") == ["begun"]
