@@ -18,6 +18,7 @@ from glassnets.representations import activations
 from glassnets.representations.lesions import Lesions
 
 FAMILIES = registry.names(registry.FAMILIES)
+AT_ONCE = ("feedforward", "cnn")  # the others' graphs take seconds each
 
 INEXACT = {
     # Approximations of the processor's own, and one Newton step.
@@ -207,7 +208,12 @@ def test_an_exact_operation_is_not(tensorflow, run):
 # Everything that runs
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+def parameter(family, *values):
+    marks = () if family in AT_ONCE else pytest.mark.exhaustive
+    return pytest.param(*values, family, marks=marks)
+
+
+@pytest.fixture(scope="module", params=[parameter(family) for family in FAMILIES])
 def network(request, tensorflow, parameters, draw_images):
     """A network of digits, of which nothing is compiled yet, by family."""
     digits = parameters.dataset("digits")
@@ -231,10 +237,10 @@ def attribute(network, parameters):
     return attribute
 
 
-CELLS = [*(("digits", family) for family in FAMILIES), ("mnist", "cnn")]  # this one by Muon
+CELLS = [(family, "digits") for family in FAMILIES] + [("cnn", "mnist")]  # this one by Muon
 
 
-@pytest.mark.parametrize(("dataset", "family"), CELLS)
+@pytest.mark.parametrize(("dataset", "family"), [parameter(*cell) for cell in CELLS])
 def test_training_and_prediction_run_exact_operations(
     tensorflow, parameters, draw_images, dataset, family
 ):

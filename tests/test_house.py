@@ -150,6 +150,7 @@ def imported_by(code: str) -> set[str]:
     return set(ran.stdout.split())
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("stages", "logs"),
     [

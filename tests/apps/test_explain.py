@@ -188,6 +188,7 @@ def test_all_of_both(run):
     ]
 
 
+@pytest.mark.exhaustive
 def test_families_that_predict_the_same_share_the_maps_of_controls(run, monkeypatch):
     calls = {"edges": 0, "gradient": 0}
     for name in calls:

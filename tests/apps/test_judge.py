@@ -105,6 +105,7 @@ def test_what_it_writes_and_says_first(run, tmp_path):
     assert run("grey.keras", "grey.npz", *FEW, "--out", "verdicts").exit_code == 0
 
 
+@pytest.mark.exhaustive
 def test_a_model_that_is_no_better_than_the_most_frequent_class_is_warned_of(run, tmp_path):
     result = run("constant.keras", "dark.npz", *FEW)
     assert result.exit_code == 0, result.output
@@ -114,12 +115,14 @@ def test_a_model_that_is_no_better_than_the_most_frequent_class_is_warned_of(run
     assert page.split("\n- ")[0].endswith(f"**Warning**: {line.removeprefix('warning: ')}.\n")
 
 
+@pytest.mark.exhaustive
 def test_a_folder_of_pictures_gets_the_size_and_the_channels_of_the_model(run, tmp_path):
     result = run("rgb.keras", "pictures", *FEW)
     assert result.exit_code == 0, result.output
     assert (tmp_path / "rgb-verdicts" / "verdicts.md").is_file()
 
 
+@pytest.mark.exhaustive
 def test_a_table_with_a_column_of_labels(run, tmp_path):
     result = run("table.keras", "table.csv", "--label", "kind", *FEW)
     assert result.exit_code == 0, result.output

@@ -71,6 +71,7 @@ def test_what_passes_all_that_was_tested_is_supported_and_none_else():
     assert {name for names in firsts for name in names} <= {*judged.supported}
 
 
+@pytest.mark.exhaustive
 def test_the_softmax_of_a_keras_model_is_looked_through():
     model, to_logits = trained(), trained(None)
     to_logits.set_weights(model.get_weights())
@@ -89,6 +90,7 @@ def test_the_softmax_of_a_keras_model_is_looked_through():
         np.testing.assert_array_equal(weights, kept)
 
 
+@pytest.mark.exhaustive
 def test_a_keras_model_and_others_allow_every_test():
     model, other = trained(), trained(None, seed=1)
     judged = judge(model, *DATA, **FEW, others=[other], memorise=30)
@@ -99,6 +101,7 @@ def test_a_keras_model_and_others_allow_every_test():
     assert {*without.not_made} == {"label randomization"}
 
 
+@pytest.mark.exhaustive
 def test_a_model_of_half_precision_is_explained_in_single():
     rows = keras.Input((6,))
     half = keras.Model(rows, layers.Dense(2, activation="softmax", dtype="float16")(rows))

@@ -70,6 +70,7 @@ def test_only_the_first_images_are_learnt(build, part):
     assert accuracy * 10 == pytest.approx(round(accuracy * 10))
 
 
+@pytest.mark.exhaustive
 def test_a_network_depends_on_its_seed_alone(build, part):
     """Not on those that were trained before it, dropout's draws included."""
     (one, _), (again, _), (other, _) = memorised(build(0.2), part, 0, 0, 1, epochs=5)

@@ -649,6 +649,7 @@ def changed(before, after):
     return ", ".join(names) or "none"
 
 
+@pytest.mark.exhaustive
 def test_what_an_edit_reruns(parameters, source, ours, tmp_path):
     rows = {}
     for i, (name, edit) in enumerate(OF_CODE.items()):

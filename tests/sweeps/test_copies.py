@@ -38,6 +38,7 @@ def copy(project, tmp_path_factory):
     return folder
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("overrides", "target", "built", "taken"),
     [

@@ -138,6 +138,7 @@ def test_what_differs_from_the_commit_is_refused(tmp_path):
         plan.commit(tmp_path)
 
 
+@pytest.mark.exhaustive
 def test_what_the_guide_says_can_be_run():
     text = (artefacts.root() / "docs" / "guides" / "sweeps.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```sh\n(.*?)```", text.replace("\\\n", ""), re.DOTALL)

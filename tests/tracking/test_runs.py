@@ -194,6 +194,7 @@ def test_a_run_that_breaks_off_says_so_and_spares_the_whole_one(
     assert ids(store) == {again, store.run("cnn").info.run_id}
 
 
+@pytest.mark.exhaustive
 def test_a_run_left_running_by_a_kill_is_replaced(store, params, train):
     code = (
         "import os, signal\n"

@@ -65,6 +65,7 @@ def test_an_experiment_that_was_deleted_comes_back(store):
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
 
 
+@pytest.mark.exhaustive
 def test_two_processes_may_begin_at_once_where_nothing_is_yet(bare):
     code = (
         "from glassnets.tracking import store\n"

@@ -71,7 +71,13 @@ def check_predictions(result, networks, method, contrast=None):
         assert np.abs(pixels(prediction["attribution"]).astype(int) - expected).max() <= 4
 
 
-@pytest.mark.parametrize("method", ["integrated_gradients:draws", "occlusion:blur", "gradient"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        pytest.param("integrated_gradients:draws", marks=pytest.mark.exhaustive),
+        *("occlusion:blur", "gradient"),
+    ],
+)
 def test_the_predictions_are_those_of_the_networks(url, networks, method):
     response = post(url, png(drawing()), method, drawn=True)
     assert response.status_code == 200

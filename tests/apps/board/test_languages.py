@@ -275,6 +275,7 @@ def test_the_page_changes_its_language_with_all_that_it_displays(url, browse, dr
     assert (page.evaluate(WHOLE), language(page)) == (before, "en")
 
 
+@pytest.mark.exhaustive
 def test_a_page_in_chinese_stays_so(url, browse, project, serious_violations):
     page = browse(f"{url}/?lang=zh", width=360)
     page.locator("#status", has_text="请在黑色方框中书写。").wait_for()

@@ -48,7 +48,10 @@ def lifted(family):
     return build
 
 
-@pytest.mark.parametrize("name", ["cnn", "attention", "lstm"])
+@pytest.mark.parametrize(
+    "name",
+    ["cnn", *(pytest.param(name, marks=pytest.mark.exhaustive) for name in ("attention", "lstm"))],
+)
 def test_what_is_added_to_all_logits_moves_no_contrastive_map(family, lifted, draw_images, name):
     own, other = family(name), lifted(name)
     x, y, contrast = draw_images(3), np.array([0, 1, 2]), np.array([4, 5, 6])

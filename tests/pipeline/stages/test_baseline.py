@@ -62,6 +62,7 @@ def test_it_writes_a_table_and_the_predictions_that_it_is_of(project, capsys):
     )
 
 
+@pytest.mark.exhaustive
 def test_the_same_bytes_each_time_and_without_tensorflow(project):
     baseline(config.load(artefacts.params_file()), "digits")
     first = outputs(project)

@@ -59,6 +59,7 @@ def test_its_tables_and_its_pages_have_the_same_conclusions(compared):
     assert "So cnn is the most accurate" in compared.printed
 
 
+@pytest.mark.exhaustive
 def test_classes_have_their_names_and_studies_their_links_where_there_are_any(compared, project):
     numbers = artefacts.load_table(compared.results / "classes.csv")
     links = '<a href="#studies">', '<a href="units.md">'
@@ -182,6 +183,7 @@ def test_the_pairs_are_counted_from_the_predictions(compared):
     assert pair["only_b_1"] == (right["lstm"] & ~right["cnn"]).sum()
 
 
+@pytest.mark.exhaustive
 def test_the_same_results_give_the_same_bytes_in_another_process_and_folder(compared, project):
     run()
     assert outputs(project / "results" / "digits") == outputs(compared.results)
@@ -201,6 +203,7 @@ def test_a_family_without_a_group_is_left_out_and_one_alone_is_not_compared(proj
     assert artefacts.load_table(project / "results/digits/mcnemar.csv").empty
 
 
+@pytest.mark.exhaustive
 def test_where_scores_were_not_taken_apart_by_factors_nothing_is_said_of_these(project):
     for family in FAMILIES:
         for name in ("shares", "effects"):

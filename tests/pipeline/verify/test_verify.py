@@ -48,6 +48,7 @@ def inside(checked_out, monkeypatch):
         path.write_text(text, encoding="utf-8")
 
 
+@pytest.mark.exhaustive
 @STALE
 def test_a_fresh_clone_passes(inside):
     outcomes = {check.__name__: check() for check in (freshness, manifests, readme.readme)}
@@ -64,6 +65,7 @@ def test_this_environment_passes():
     assert environment().faults == ()
 
 
+@pytest.mark.exhaustive
 @STALE
 def test_a_changed_weight_is_named(inside, checked_out):
     weights = checked_out / "models" / "digits" / "cnn" / "seed-0.weights.h5"
@@ -101,6 +103,7 @@ EDITS = [
 ]
 
 
+@pytest.mark.exhaustive
 def test_what_is_stale_is_named(inside):
     for edit, _ in EDITS:
         inside(*edit)
@@ -109,6 +112,7 @@ def test_what_is_stale_is_named(inside):
         assert any(fault.startswith(said) for fault in faults), said
 
 
+@pytest.mark.exhaustive
 def test_an_edited_lock_is_named(inside, checked_out):
     """The weights themselves are not here: that their maker and reader disagree gives it away."""
     lock = (checked_out / "dvc.lock").read_text(encoding="utf-8")
