@@ -282,8 +282,8 @@ def test_the_average_is_what_is_validated_and_kept():
     assert kept[0] == pytest.approx(history["val_loss"].min(), 1e-5)
 
 
-def test_augmentation_grows_to_its_full_strength():
-    # Six steps an epoch of 96 images: after 1.5 epochs, in step 9, all of it.
+def test_augmentation_grows_to_all_images_of_a_batch():
+    # Six steps an epoch of 96 images: after 1.5 epochs, in step 9, all of them.
     train = data(96) | {"labels": np.arange(96) % 2}
     change = STILL.model_copy(update={"shift": 0.2, "ramp_epochs": 1.5})
     recipe = PLAIN.model_copy(update={"augmentation": change})

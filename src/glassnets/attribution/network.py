@@ -223,7 +223,7 @@ class Explained:
         def part(rows: slice) -> None:
             values[rows] = program(images[rows])
 
-        concurrently(part, slices(len(images), self.points_at_once), compiled=True)
+        concurrently(part, slices(len(images), self.points_at_once, even=True), compiled=True)
         return values
 
     @cached_property
@@ -300,7 +300,7 @@ class Explained:
         def part(rows: slice) -> None:
             values[rows] = program(*arrays, pairs[rows])
 
-        concurrently(part, slices(len(pairs), self.points_at_once), compiled=True)
+        concurrently(part, slices(len(pairs), self.points_at_once, even=True), compiled=True)
         return values
 
     def mean_gradient(
@@ -364,7 +364,7 @@ class Explained:
             arrays = [tf.constant(array[points]) for array in (scale, filled)]
             of_points = fill[:, points] if fill.shape[1] > 1 else fill
             shared = tf.constant(of_points) if len(fill) == 1 else None
-            for rows in slices(images, max(1, self.points_at_once // len(scale))):
+            for rows in slices(images, max(1, self.points_at_once // len(scale)), even=True):
                 own = of_points[rows] if shared is None else shared
                 yield rows, points, [arrays[0], own, arrays[1]]
 
@@ -505,7 +505,7 @@ class Explained:
             values: Floats = program(images[rows], targets[rows]).numpy()
             return values
 
-        parts = slices(len(images), self.points_at_once)
+        parts = slices(len(images), self.points_at_once, even=True)
         return np.concatenate(concurrently(part, parts, compiled=True))
 
     def _reader(self, names: tuple[str, ...], reading: Reading) -> Callable[..., Any]:
@@ -561,7 +561,14 @@ def _is_attention(name: str) -> bool:
     return re.fullmatch(r"attention_\d+", name) is not None
 
 
-def slices(total: int, size: int) -> list[slice]:
-    """0…total in as few slices of at most this size as possible, of nearly equal length."""
-    ends = np.linspace(0, total, -(-total // size) + 1).astype(int).tolist()
+def slices(total: int, size: int, *, even: bool = False) -> list[slice]:
+    """0…total in as few slices of at most this size as possible, of nearly equal length.
+
+    even: an even number of them where there is much to do, so that two threads have the same share;
+    with one thread too, since no result may depend on their number.
+    """
+    count = -(-total // size)
+    if even and total > size // 4:
+        count = min(count + count % 2, total)
+    ends = np.linspace(0, total, count + 1).astype(int).tolist()
     return [slice(start, end) for start, end in pairwise(ends)]

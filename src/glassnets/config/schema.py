@@ -67,7 +67,7 @@ class Augmentation(Strict):
     scale: Fraction  # of the size
     shear: Fraction  # horizontal shift of a row per row of distance from the centre
     shift: Fraction  # of height and of width
-    ramp_epochs: Annotated[float, Field(ge=0)] = 0.0  # over which the change grows from none
+    ramp_epochs: Annotated[float, Field(ge=0)] = 0.0  # over which the changed share of images grows
     elastic: Elastic | None = None
 
 

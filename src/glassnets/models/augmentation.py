@@ -10,25 +10,32 @@ from glassnets.config.schema import Augmentation
 
 
 def augment(
-    images: Any, augmentation: Augmentation, seed: tuple[Any, Any], strength: Any = 1.0
+    images: Any, augmentation: Augmentation, seed: tuple[Any, Any], share: Any = 1.0
 ) -> Any:
-    """Each image under a random affine map about its centre and, where that is asked for, a random
-    elastic deformation; bilinear, black beyond the edge.
+    """The first of the images, each under a random affine map about its centre and, where that is
+    asked for, a random elastic deformation; bilinear, black beyond the edge. The others as they
+    are, which costs nothing.
 
     images: float32 (b, h, w) or (b, h, w, channels), as what is returned.
     augmentation: the largest affine change, and the deformation.
     seed: a pair of integers, on which alone the draw depends.
-    strength: 0 to 1, how much of the change is made (it grows in training: Tan & Le 2021,
-    "EfficientNetV2", section 4).
+    share: 0 to 1, of the images that are changed. It grows in training, as the strength of the
+    change does with Tan & Le (2021), "EfficientNetV2", section 4.
     """
+    import tensorflow as tf
+
+    changed = tf.cast(tf.round(share * tf.cast(tf.shape(images)[0], tf.float32)), tf.int32)
+    moved = _augmented(images[:changed], augmentation, tf.stack([*map(_int64, seed)]))
+    return tf.concat([moved, images[changed:]], axis=0)
+
+
+def _augmented(images: Any, augmentation: Augmentation, seed: Any) -> Any:
     import tensorflow as tf
 
     count = tf.shape(images)[0]
     height, width = images.shape[1:3]
     grey = len(images.shape) == 3
-    pair = tf.stack([*map(_int64, seed)])
-    draw = tf.random.stateless_uniform((count, 5), pair, -1, 1)
-    draw *= strength
+    draw = tf.random.stateless_uniform((count, 5), seed, -1, 1)
     angle = draw[:, 0] * math.radians(augmentation.rotation)
     scale = 1 + draw[:, 1] * augmentation.scale
     shear = draw[:, 2] * augmentation.shear
@@ -55,9 +62,9 @@ def augment(
         a, b, c, d, e, f = (number[:, tf.newaxis, tf.newaxis] for number in (a, b, c, d, e, f))
         rows, columns = (tf.constant(grid) for grid in np.indices((height, width), np.float32))
         by = displacements(
-            tf.random.experimental.stateless_fold_in(pair, 1),  # another draw than the map's
+            tf.random.experimental.stateless_fold_in(seed, 1),  # another draw than the map's
             (count, height, width),
-            augmentation.elastic.alpha * strength,
+            augmentation.elastic.alpha,
             augmentation.elastic.sigma,
         )
         moved = _at(

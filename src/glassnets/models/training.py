@@ -159,8 +159,8 @@ def batches(train: Arrays, classes: int, training: Training, seed: int) -> Any:
     def batch(step: Any, row: Any) -> Any:
         chosen = tf.cast(tf.gather(images, row), tf.float32)
         if augmentation is not None:
-            strength = tf.minimum(tf.cast(step, tf.float32) / ramp, 1) if ramp else 1.0
-            chosen = augment(chosen, augmentation, (seed, step), strength)
+            share = tf.minimum(tf.cast(step, tf.float32) / ramp, 1) if ramp else 1.0
+            chosen = augment(chosen, augmentation, (seed, step), share)
         one_hot = tf.one_hot(tf.gather(labels, row), classes)
         return (chosen, one_hot) if weights is None else (chosen, one_hot, tf.gather(weights, row))
 
