@@ -50,7 +50,7 @@ def lifted(family):
 
 @pytest.mark.parametrize(
     "name",
-    ["cnn", *(pytest.param(name, marks=pytest.mark.exhaustive) for name in ("attention", "lstm"))],
+    ["cnn", *(pytest.param(name, marks=pytest.mark.release) for name in ("attention", "lstm"))],
 )
 def test_what_is_added_to_all_logits_moves_no_contrastive_map(family, lifted, draw_images, name):
     own, other = family(name), lifted(name)

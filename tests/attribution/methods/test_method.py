@@ -39,7 +39,13 @@ QUICK = {
     "kernel_shap": {"patch_size": 2, "coalitions": 100},
     "kernel_shap_shifted": {"patch_size": 4, "coalitions": 100, "grids": 2},
 }
-CELLS = [(name, method) for name, methods in DEFINED.items() for method in sorted(methods)]
+AT_ONCE = ("feedforward", "cnn")  # the others' graphs take seconds each
+CELLS = [
+    pytest.param(name, method, marks=[pytest.mark.exhaustive] if slow else [])
+    for name, methods in DEFINED.items()
+    for method in sorted(methods)
+    for slow in [name not in AT_ONCE and method in EVERYWHERE]
+]
 
 
 def quick(name, *arguments, **options):
