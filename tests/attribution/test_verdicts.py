@@ -518,7 +518,7 @@ def test_where_evidence_is_known_localization_is_a_test():
         }
 
     assert row(scores(0.4))["verdict"] == HOLDS
-    assert row(scores(0.3))["reasons"].startswith("not average precision above ")
+    assert row(scores(0.3))["reasons"].startswith("average precision not above ")
     untested = scores(0.4)
     del untested["good"]["average_precision"]
     assert row(untested)["reasons"] == "not tested: localization"

@@ -42,7 +42,7 @@ def test_one_network_is_better_only_where_it_is_shown_to_be_ahead_of_all():
     assert sentence.en == "So CNN is the most accurate of these 3 families."
     assert "CNN is more accurate than logistic regression" in worth.en
     short, (sentence, _) = answers.network(TABLE, OPEN, BESIDE, SETTING)
-    assert short.en.startswith("No: none was shown")
+    assert short.en.startswith("Not shown: no family")
     assert sentence.en.endswith("it was not shown to be ahead of spiking.")
 
 

@@ -52,7 +52,7 @@ _WORDS = {  # what a test claims, and what it says if it fails
     ABOVE: ("above {against}", "not above {against}"),
     SPECIFIC: ("{test}", "about the data, not about the network"),
     IMAGE: ("{test}", "about the class, not about the image"),
-    LOCALIZATION: ("average precision above {against}", "not average precision above {against}"),
+    LOCALIZATION: ("average precision above {against}", "average precision not above {against}"),
 }
 LACKS = {  # what a test needs, where it may not be there
     SPECIFIC: "another seed",

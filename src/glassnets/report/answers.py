@@ -31,7 +31,7 @@ def network(
     if not said:
         return Answer(say("There is one family alone, {family}.", family=top), [by_image])
     if comparison.rivals(table, tests, setting):
-        short = say("No: none was shown to be more accurate than all others.")
+        short = say("Not shown: no family was shown to be more accurate than all others.")
     else:
         short = say("Yes: {family} is the most accurate.", family=top)
     return Answer(short, [said[-1], by_image])

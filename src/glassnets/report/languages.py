@@ -38,7 +38,7 @@ _REASONS = (
     "not tested: {test}, for want of {lack}",
     "not tested: {test}",
     "not above {control}",
-    "not average precision above {control}",
+    "average precision not above {control}",
     "fails {test}",
     "the same for every class",
     "about the data, not about the network",
