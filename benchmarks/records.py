@@ -252,9 +252,9 @@ def write_page() -> None:
     text = pd.DataFrame(table).fillna("").to_markdown(index=False, disable_numparse=True)
     page = f"""# Records
 
-How accurate networks become on MNIST's own split, 60,000/10,000, where nothing but accuracy counts. A
-tenth of the training part is for validation, on which every choice was made; each network read the
-test part once. Written by `benchmarks/records.py` from `networks.csv`.
+How accurate networks become on MNIST's own split, 60,000/10,000, where nothing but accuracy counts.
+A tenth of the training part is for validation, on which every choice was made; each network read
+the test part once. Written by `benchmarks/records.py` from `networks.csv`.
 
 {text}
 
