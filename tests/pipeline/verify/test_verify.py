@@ -173,7 +173,7 @@ def test_a_manifest_too_few_and_one_too_many_are_named(inside, checked_out):
     ("page", "heading"),
     [
         ("README.md", "| family | MNIST, accuracy"),
-        ("README.zh.md", "| 网络类别 | MNIST，准确率"),
+        ("README.zh.md", "| 网络类型 | MNIST，准确率"),
         ("docs/explanation/recipes.md", "| family | official split"),
     ],
 )

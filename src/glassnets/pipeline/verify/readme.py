@@ -69,7 +69,7 @@ def expected() -> dict[str, list[str]]:
     accuracies = _accuracies()
     tables: dict[str, list[tuple[str, ...]]] = {
         "| family | MNIST, accuracy": accuracies,
-        "| 网络类别 | MNIST，准确率": accuracies,  # of README.zh.md
+        "| 网络类型 | MNIST，准确率": accuracies,  # of README.zh.md
         "| family | official split": [_against_the_article(family) for family in _FAMILIES],
         "| family | holds / undecided / fails": [_beliefs(f) for f in (*_FAMILIES, "spiking")],
         "| family | MNIST: method / reference": [_spread(family) for family in _FAMILIES],
