@@ -72,7 +72,7 @@ def expected() -> dict[str, list[str]]:
         "| 网络类型 | MNIST，准确率": accuracies,  # of README.zh.md
         "| family | official split": [_against_the_article(family) for family in _FAMILIES],
         "| family | holds / undecided / fails": [_beliefs(f) for f in (*_FAMILIES, "spiking")],
-        "| family | MNIST: method / reference": [_spread(family) for family in _FAMILIES],
+        "| family | MNIST: method / reference": [_spread(f) for f in (*_FAMILIES, "spiking")],
     }
     return {heading: [f"| {' | '.join(row)} |" for row in rows] for heading, rows in tables.items()}
 
@@ -88,8 +88,6 @@ def _accuracies() -> list[tuple[str, ...]]:
         for own in (mnist.loc[family], digits.loc[family]):
             row.append(mean_and_sd({"mean": own["accuracy"], "sd": own["accuracy_sd"]}))
             row.append(ends(own["accuracy_ci_low"], own["accuracy_ci_high"]))
-        if not rows:
-            row[0] = f"**{row[0]}**"
         rows.append((family, *row, f"{mnist.loc[family, 'parameters']:,}"))
     return rows
 
@@ -128,9 +126,11 @@ def _beliefs(family: str) -> tuple[str, ...]:
 
 
 def _spread(family: str) -> tuple[str, ...]:
-    texts = []
+    texts: list[str] = []
     for dataset in ("mnist", "digits", "planted"):
         shares = _cell(dataset, "shares", family).query("removal == 'all'").set_index("factor")
+        if shares.empty:  # planted has no spiking networks
+            return (family, *texts, "–", "–")
         named = shares.loc[["method", "reference", "reference × removal"], "share"]
         texts.append(" / ".join(f"{100 * share:.0f}" for share in named))
     planted = _cell("planted", "leaderboards", family)
