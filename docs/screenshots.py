@@ -54,7 +54,7 @@ def report(browser: Browser) -> None:
 
 def board(browser: Browser) -> None:
     url = "http://127.0.0.1:8765"
-    with serving(url, "glassnets.apps.board", "--dataset", "mnist", "--port", "8765"):
+    with serving(url, "glassnets.apps.board", "--dataset", "digits", "--port", "8765"):
         page = open_page(browser, url, 1280, 820)
         box = page.locator("#canvas").bounding_box()
         assert box is not None
