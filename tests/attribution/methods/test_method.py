@@ -41,7 +41,7 @@ QUICK = {
 }
 AT_ONCE = ("feedforward", "cnn")  # the others' graphs take seconds each
 CELLS = [
-    pytest.param(name, method, marks=[pytest.mark.exhaustive] if slow else [])
+    pytest.param(name, method, marks=[pytest.mark.release] if slow else [])
     for name, methods in DEFINED.items()
     for method in sorted(methods)
     for slow in [name not in AT_ONCE and method in EVERYWHERE]

@@ -89,7 +89,7 @@ def inputs(name, count=40):
     return x
 
 
-@pytest.mark.exhaustive
+@pytest.mark.release
 @pytest.mark.parametrize(
     ("family", "name"),
     [
@@ -164,7 +164,7 @@ def test_the_additive_network_adds_up_on_every_kind(name):
     assert moved.sum() == 1  # of the patch of the player alone
 
 
-@pytest.mark.exhaustive
+@pytest.mark.release
 @pytest.mark.parametrize(("family", "name"), [("attention", "masked"), ("lstm", "table")])
 def test_a_familys_network_is_explained_by_all_methods_that_are_defined(family, name):
     model, activations = build(family, name)
