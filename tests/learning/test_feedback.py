@@ -106,7 +106,7 @@ def test_the_outputs_are_the_networks_to_the_bit(feedback, rule):
     assert (learner.predict(images, verbose=0) == network.predict(images, verbose=0)).all()
 
 
-@pytest.mark.release
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("rule", ["feedback alignment", "direct feedback alignment"])
 def test_what_a_learner_learns_the_network_has_learnt(feedback, rule):
     from glassnets.models import training

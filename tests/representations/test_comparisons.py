@@ -107,7 +107,7 @@ def test_layers_are_compared_with_pixels_and_classes(table):
     assert one(table, "cka", "classes", "cnn/logits", "/")["ci_low"] > 0.8
 
 
-@pytest.mark.release
+@pytest.mark.exhaustive
 def test_the_interval_holds_the_similarity_of_the_population():
     """Of 40 draws of images and networks, most intervals hold what endless images would give."""
 

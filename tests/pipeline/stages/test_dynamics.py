@@ -122,7 +122,6 @@ def made(tmp_path_factory, learning_rules):
     return results, written[0]
 
 
-@pytest.mark.release
 def test_the_same_inputs_give_the_same_files(made):
     _, written = made
     folder = "results/digits/learning"
