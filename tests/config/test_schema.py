@@ -507,14 +507,14 @@ class BadParams(NamedTuple):
 
 def good() -> dict[str, Any]:
     # By way of JSON, so that an edit of one cell's training is not one of all.
-    return json.loads(json.dumps(YAML(typ="safe", pure=True).load(GOOD)))
+    return json.loads(json.dumps(YAML(typ="safe").load(GOOD)))
 
 
 def edited(edit: str) -> bytes:
     content = good()
     key, value = edit.removeprefix("without "), None
     if key == edit:
-        ((key, value),) = YAML(typ="safe", pure=True).load(edit).items()
+        ((key, value),) = YAML(typ="safe").load(edit).items()
     *groups, last = key.split(".") if isinstance(key, str) else [key]
     group = content
     for name in groups:
@@ -528,7 +528,7 @@ def edited(edit: str) -> bytes:
 
 def as_yaml(content: Any) -> bytes:
     file = io.BytesIO()
-    YAML(typ="safe", pure=True).dump(content, file)
+    YAML(typ="safe").dump(content, file)
     return file.getvalue()
 
 
