@@ -18,13 +18,15 @@ from glassnets.report import drawing
 from glassnets.sweeps import plan, search, session, space
 from glassnets.sweeps.search import Search
 from glassnets.sweeps.session import Workers
-from glassnets.tracking import sweeps as tracked
 
 BEST = 10  # trials on the page
 
 
 def run(asked: Search, workers: Workers, storage: str | None, out: Path) -> pd.DataFrame:
     """Runs a search, writes its folder, keeps its study, tells MLflow; its table of trials."""
+    # Here, so that a wrong word is refused without the seconds that importing MLflow takes.
+    from glassnets.tracking import sweeps as tracked
+
     with session.begin(asked.plan({}), workers) as (driver, _):
         study = search.run(asked, driver)
         table = search.table(asked, study)

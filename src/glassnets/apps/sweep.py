@@ -16,7 +16,6 @@ from glassnets.sweeps import plan, session, tables
 from glassnets.sweeps.outcomes import Outcomes
 from glassnets.sweeps.plan import Plan
 from glassnets.sweeps.session import Workers
-from glassnets.tracking import sweeps as tracked
 
 Cells = Annotated[
     list[str] | None,
@@ -84,6 +83,9 @@ def run(asked: Plan, workers: Workers, out: Path) -> pd.DataFrame:
 
 def track(asked: Plan, outcomes: Outcomes, table: pd.DataFrame, out: Path) -> None:
     """Tells MLflow of a sweep, once."""
+    # Here, so that a wrong word is refused without the seconds that importing MLflow takes.
+    from glassnets.tracking import sweeps as tracked
+
     columns = [*map(str, table.columns)]
     keys = columns[1 : columns.index("cell")]
     figured = [name for name in columns[columns.index("seed") + 1 :] if name != "error"]
