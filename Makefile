@@ -60,7 +60,7 @@ fetch-networks: .git env  ## Take networks from such a file, without training: m
 test: env lint  ## Lint, check types, run all tests that take seconds
 	pytest -m "not exhaustive and not release" --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-test-exhaustive: env  ## Run the tests that take minutes: whole pipelines, kills, servers, another processor
+test-exhaustive: env  ## Run the tests that take minutes: whole pipelines, kills, pages, servers, another processor
 	pytest -m "exhaustive and not release" --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-release: env  ## Run the tests that take an hour or more: every family on emulated processors, MNIST, every stage killed

@@ -20,6 +20,8 @@ from glassnets.report import comparison
 from glassnets.tracking import TENSORFLOW, from_files, runs
 from glassnets.tracking.store import experiment
 
+pytestmark = pytest.mark.exhaustive
+
 SEEDS = ("cnn-seed-0", "cnn-seed-1")
 TEST_METRICS = {"accuracy", "log_loss", "macro_f1", "expected_calibration_error", "brier_score"}
 

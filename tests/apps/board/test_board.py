@@ -21,6 +21,8 @@ from glassnets.apps.board import __main__ as entry
 from glassnets.apps.board.board import Board
 from glassnets.report.explorer import heat
 
+pytestmark = pytest.mark.exhaustive
+
 FAMILIES = ["attention", "cnn", "feedforward", "lstm", "spiking"]
 COMMAND = [sys.executable, "-m", "glassnets.apps.board", "--dataset", "digits"]
 PREDICTED = re.compile(r"Predicted in \d+ ms")
@@ -71,13 +73,7 @@ def check_predictions(result, networks, method, contrast=None):
         assert np.abs(pixels(prediction["attribution"]).astype(int) - expected).max() <= 4
 
 
-@pytest.mark.parametrize(
-    "method",
-    [
-        pytest.param("integrated_gradients:draws", marks=pytest.mark.exhaustive),
-        *("occlusion:blur", "gradient"),
-    ],
-)
+@pytest.mark.parametrize("method", ["integrated_gradients:draws", "occlusion:blur", "gradient"])
 def test_the_predictions_are_those_of_the_networks(url, networks, method):
     response = post(url, png(drawing()), method, drawn=True)
     assert response.status_code == 200
@@ -398,7 +394,6 @@ def process(project):
             process.kill()
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "method", ["integrated_gradients:mean", "integrated_gradients:draws", "rise:black"]
 )
@@ -406,7 +401,6 @@ def test_the_command_serves_the_networks_of_the_project(process, networks, metho
     check_predictions(post(process[1], png(drawing()), method, drawn=True).json(), networks, method)
 
 
-@pytest.mark.exhaustive
 def test_a_huge_upload_is_cut_short(process):
     def endless():
         for _ in range(200):
@@ -420,7 +414,6 @@ def test_a_huge_upload_is_cut_short(process):
     assert post(url, png(drawing())).status_code == 200
 
 
-@pytest.mark.exhaustive
 def test_it_listens_on_this_machine_alone_until_it_is_interrupted(process):
     process, url = process
     connections = psutil.Process(process.pid).net_connections()

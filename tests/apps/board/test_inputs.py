@@ -20,6 +20,8 @@ from glassnets.attribution.methods import METHODS
 from glassnets.errors import GlassnetsError
 from glassnets.pipeline import artefacts, trained
 
+pytestmark = pytest.mark.exhaustive
+
 METHOD = "integrated_gradients:mean"
 PREDICTED = re.compile("^Predicted in")
 

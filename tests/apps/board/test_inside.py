@@ -14,6 +14,8 @@ from glassnets.errors import GlassnetsError
 from glassnets.models import families
 from glassnets.pipeline import artefacts, studies
 
+pytestmark = pytest.mark.exhaustive
+
 LAYERS = {  # by family
     "attention": ["mlp_0_0", "mlp_1_0"],
     "cnn": ["block_0", "block_1"],

@@ -20,6 +20,8 @@ from glassnets.data.own import images
 from glassnets.pipeline import trained
 from glassnets.report import leaderboards
 
+pytestmark = pytest.mark.exhaustive
+
 HERE = Path(board.__file__).parent
 TEMPLATES = Path(leaderboards.__file__).parent / "templates"
 CATALOGUE = json.loads((HERE / "zh.json").read_text(encoding="utf-8"))
@@ -275,7 +277,6 @@ def test_the_page_changes_its_language_with_all_that_it_displays(url, browse, dr
     assert (page.evaluate(WHOLE), language(page)) == (before, "en")
 
 
-@pytest.mark.exhaustive
 def test_a_page_in_chinese_stays_so(url, browse, project, serious_violations):
     page = browse(f"{url}/?lang=zh", width=360)
     page.locator("#status", has_text="请在黑色方框中书写。").wait_for()

@@ -6,6 +6,8 @@ import pytest
 
 from glassnets.pipeline import artefacts
 
+pytestmark = pytest.mark.exhaustive
+
 FAMILIES = ("attention", "cnn", "feedforward", "lstm", "spiking")
 WIDTHS = {"wide": 1280, "narrow": 360}
 LANGUAGES = ("en", "zh")
@@ -389,7 +391,6 @@ def test_nothing_is_wider_than_the_window(opened, width, language):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_accessibility_rule_is_broken(opened, serious_violations, scheme, language):

@@ -11,6 +11,8 @@ from glassnets.errors import GlassnetsError, ParameterError
 from glassnets.tracking import champion
 from glassnets.tracking.register import register
 
+pytestmark = pytest.mark.exhaustive
+
 
 @pytest.fixture
 def inside(project, tmp_path, monkeypatch):

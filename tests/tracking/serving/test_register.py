@@ -14,6 +14,8 @@ from glassnets.errors import GlassnetsError
 from glassnets.pipeline import artefacts
 from glassnets.tracking.register import best_seed, description, register
 
+pytestmark = pytest.mark.exhaustive
+
 FAMILIES = ["attention", "cnn", "feedforward", "lstm", "spiking"]
 CNN = "glassnets-digits-cnn"
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 8, 8), dtype=np.uint8)
