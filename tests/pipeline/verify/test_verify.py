@@ -15,8 +15,8 @@ from glassnets.pipeline.verify.rebuild import copy_project
 
 ROOT = Path(__file__).parents[3]
 
-# Until MNIST and planted are built again: their pages in dvc.lock are of the report before this
-# one, which `freshness` rightly names.
+# Until MNIST is built again: what dvc.lock has of it is of code and recipes before today's, which
+# `freshness` rightly names.
 STALE = pytest.mark.xfail(reason="mnist is to be trained anew by the code of today")
 
 
