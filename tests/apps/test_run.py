@@ -1,6 +1,7 @@
 """`glassnets run`: which stages it runs beside each other, and what it does where one fails."""
 
 import os
+import shutil
 import subprocess
 import threading
 
@@ -8,7 +9,10 @@ import pytest
 
 from glassnets.apps import run
 from glassnets.errors import GlassnetsError
-from glassnets.pipeline import manifests
+from glassnets.pipeline import artefacts, manifests
+from glassnets.pipeline.alone import alone
+
+ROOT = artefacts.root()
 
 
 def test_every_stage_but_the_shared_and_the_last_is_in_one_chain(parameters):
@@ -84,3 +88,16 @@ def test_what_is_started_while_another_fails_is_interrupted_too(dvc, monkeypatch
     with pytest.raises(GlassnetsError, match=r"^expected bad to be built"):
         run._beside([["slow"], ["bad"]], 2)
     assert dvc("slow") == ["begun"]
+
+
+def test_a_second_one_of_the_checkout_is_refused_before_it_runs_anything(
+    dvc, tmp_path, monkeypatch, capfd
+):
+    monkeypatch.setattr(run.artefacts, "root", lambda: tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    (tmp_path / ".dvc").mkdir()
+    with alone(tmp_path / ".dvc"), pytest.raises(SystemExit, match="1"):
+        run.command("digits", jobs=1)
+    assert capfd.readouterr() == ("", f"error: {run._BUSY}\n")
+    run.command("digits", jobs=1)
+    assert "similarity@digits" in capfd.readouterr().out

@@ -22,8 +22,10 @@ from glassnets import config
 from glassnets.config.schema import Params
 from glassnets.errors import GlassnetsError, in_one_line
 from glassnets.pipeline import artefacts, manifests, repository
+from glassnets.pipeline.alone import alone
 
 _MEMORY = 3 * 2**30  # bytes that a stage of the largest dataset needs, with TensorFlow
+_BUSY = "expected one `glassnets run` of this checkout at a time, got another at work: wait for it"
 _STAGE = re.compile(r"(?:Running s|S)tage '(.+?)'")  # runs, is cached, did not change
 
 
@@ -33,9 +35,9 @@ def chains(params: Params, dataset: str) -> list[list[str]]:
     data, studied = params.dataset(dataset), dataset in params.studied_datasets
     of_cell = manifests.OF_CELL + (manifests.OF_SHORTCUT if data.shortcut else ())
     of_cell += manifests.OF_STUDIED_CELL if studied else ()
-    alone = (*(("dynamics", "learning_rules") if studied else ()), "additive", "baseline")
+    of_dataset = (*(("dynamics", "learning_rules") if studied else ()), "additive", "baseline")
     return [
-        *([f"{stage}@{dataset}"] for stage in alone),
+        *([f"{stage}@{dataset}"] for stage in of_dataset),
         *([f"{stage}@{dataset}-{family}" for stage in of_cell] for family in data.families),
     ]
 
@@ -136,4 +138,5 @@ def command(
     with in_one_line(out_of_memory="fewer stages at a time: --jobs 1"):
         params = config.load(artefacts.params_file())
         params.dataset(dataset)  # named wrongly, it is refused
-        run(params, dataset, jobs or most_jobs())
+        with alone(artefacts.root() / ".dvc", _BUSY):
+            run(params, dataset, jobs or most_jobs())

@@ -1,20 +1,24 @@
 """What the tasks of a checkout work with: a copy that has what they need, outcomes, an executor."""
 
-import fcntl
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from glassnets.errors import GlassnetsError, ParameterError
+from glassnets.errors import ParameterError
 from glassnets.pipeline import artefacts
+from glassnets.pipeline.alone import alone
 from glassnets.sweeps import copies, executors
 from glassnets.sweeps.driver import Driver, Opened
 from glassnets.sweeps.outcomes import Outcomes
 from glassnets.sweeps.plan import Plan
 from glassnets.sweeps.tasks import Places
+
+_BUSY = (
+    "expected one sweep or search of this checkout at a time, got another at work: wait, or git "
+    "clone the project for it"
+)
 
 
 class Workers(NamedTuple):
@@ -48,7 +52,7 @@ def begin(asked: Plan, workers: Workers) -> Iterator[tuple[Driver, Path]]:
     folder = scratch / asked.commit[:16]
     folder.mkdir(parents=True, exist_ok=True)
     places = Places(_absolute(workers.repository or str(root)), _absolute(workers.remote or own))
-    with _alone(scratch):
+    with alone(scratch, _BUSY):
         copy = folder / "project"
         if not copy.is_dir():
             with artefacts.replacing(copy) as (made,):
@@ -78,20 +82,3 @@ def _absolute(place: str) -> str:
     """A path as every process has it, whatever its folder; a URL as it is."""
     is_url = "://" in place or ("@" in place and ":" in place)
     return place if is_url else str(Path(place).resolve())
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Raises GlassnetsError where another process is in this block, of the same folder."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise GlassnetsError(
-                "expected one sweep or search of this checkout at a time, got another at work: "
-                "wait, or git clone the project for it"
-            ) from error
-        yield
-    finally:
-        os.close(descriptor)

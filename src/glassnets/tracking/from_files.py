@@ -22,6 +22,7 @@ from glassnets.config.schema import Params
 from glassnets.data.inputs import Inputs
 from glassnets.evaluation import metrics
 from glassnets.pipeline import artefacts, networks, studies
+from glassnets.pipeline.alone import alone
 from glassnets.report import attributions, figures, leaderboards
 from glassnets.representations.answers import SIGNIFICANT
 from glassnets.tracking import TENSORFLOW, epochs, runs, store
@@ -361,7 +362,7 @@ def log(params: Params, dataset: str, family: str, *stages: str) -> int:
     keys = runs.keys(params, dataset, family)
     written = 0
     # Alone, or two processes would make the same runs.
-    with store.alone(artefacts.results(dataset, family)), store.experiment(dataset) as experiment:
+    with alone(artefacts.results(dataset, family)), store.experiment(dataset) as experiment:
         for key in tqdm(keys, desc=f"logging {family}", unit="run", disable=None, leave=False):
             training = Training(params, key)
             wanted = [p for p in PARTS[1:] if p.stage in stages and p.there(params, key)]

@@ -4,7 +4,6 @@
 prints where that shows each dataset's runs.
 """
 
-import fcntl
 import logging
 import os
 import sqlite3
@@ -23,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from glassnets.errors import GlassnetsError, in_one_line
 from glassnets.pipeline import artefacts
+from glassnets.pipeline.alone import alone
 
 # What goes wrong is raised, and printed once, in a line.
 logging.getLogger("mlflow").setLevel(logging.CRITICAL)
@@ -117,17 +117,6 @@ def connected() -> Iterator[tuple[mlflow.MlflowClient, str, Path | None]]:
         raise GlassnetsError(
             f"expected to use MLflow at {uri}, got: {message}; {forward}"
         ) from error
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Keeps other processes waiting that want the same folder alone."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _relocate(database: Path, artifacts: str) -> None:

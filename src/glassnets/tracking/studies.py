@@ -12,6 +12,7 @@ from mlflow import entities
 
 from glassnets.config.schema import Params
 from glassnets.pipeline import artefacts
+from glassnets.pipeline.alone import alone
 from glassnets.report import learning_rules, similarity
 from glassnets.representations.comparisons import TRAINED, UNTRAINED
 from glassnets.tracking import runs, store
@@ -146,7 +147,7 @@ def _log(params: Params, dataset: str, study: Study) -> bool:
     metrics = study.metrics(folder)
     tags = study.tags(dataset)
     # Alone, or two processes would make the same run.
-    with store.alone(folder), store.experiment(dataset) as experiment:
+    with alone(folder), store.experiment(dataset) as experiment:
         found = experiment.runs(tags)
         if any(run.info.status == "FINISHED" for run in found):
             return False

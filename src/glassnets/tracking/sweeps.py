@@ -9,6 +9,7 @@ from mlflow import entities
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from mlflow.utils.validation import MAX_METRICS_PER_BATCH
 
+from glassnets.pipeline.alone import alone
 from glassnets.tracking import runs, store
 from glassnets.tracking.runs import CURVES, Run
 
@@ -41,7 +42,7 @@ def log(
     children. folder: its files become the parent's artifacts. Raises GlassnetsError where MLflow
     cannot be used.
     """
-    with store.alone(folder), store.experiment(EXPERIMENT) as experiment:
+    with alone(folder), store.experiment(EXPERIMENT) as experiment:
         client = experiment.client
         found = experiment.runs({DIGEST: digest})
         if any(run.info.status == "FINISHED" for run in found):
