@@ -8,6 +8,8 @@ UV ?= uv
 # GNU make 3.81, which macOS has, finds commands of the environment only through another shell than sh.
 SHELL := /usr/bin/env bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Without compiled files, which containers often forbid, each process starts seconds later.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help env run release fetch-networks test test-exhaustive test-release test-oracles lint audit docs provenance track verify ui demo serve lock clean

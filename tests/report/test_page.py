@@ -14,6 +14,8 @@ from glassnets.report import comparison, languages, page
 from glassnets.report.baselines import Beside
 from glassnets.report.results import Setting
 
+pytestmark = pytest.mark.exhaustive
+
 FAMILIES = ("attention", "cnn", "feedforward", "lstm")
 COLUMNS = {**dict.fromkeys((f"column {i}" for i in range(15)), "number"), "colour": ("red", "blue")}
 CLASSES = ("no", "yes", "[x|control] {y} <b>")

@@ -6,6 +6,7 @@ from dvc.repo import Repo
 from glassnets.pipeline import artefacts
 from glassnets.tracking import __main__ as main
 
+pytestmark = pytest.mark.exhaustive
 PIPELINE = """
 stages:
   train:
@@ -49,7 +50,6 @@ def locked(logged):
     return logged
 
 
-@pytest.mark.exhaustive
 def test_what_mlflow_lacks_is_logged_once(locked, track):
     said = "digits: 4 runs below 2 parent runs in MLflow, {} of them written now\n"
     assert track() == (0, said.format(3), "")

@@ -75,13 +75,13 @@ def dask(scheduler: str) -> Iterator[Executor]:
             "-r requirements-sweep.txt"
         ) from None
     try:
-        client = Client(scheduler, timeout=20, set_as_default=False)  # type: ignore[no-untyped-call]
+        client = Client(scheduler, timeout=20, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:  # TypeError: tls:// without certificates
         said = " ".join(str(error).split())[:200]
         raise GlassnetsError(f"expected a Dask scheduler at {scheduler}, got: {said}") from error
     with client:
         # Each task is its own, also where another has the same arguments.
-        executor: Executor = client.get_executor(pure=False)  # type: ignore[no-untyped-call]
+        executor: Executor = client.get_executor(pure=False)
         try:
             yield executor
         finally:

@@ -174,9 +174,10 @@ def keep(study: optuna.Study, name: str, storage: str) -> None:
 def _shown(storage: str) -> str:
     """A URL without its password."""
     try:
-        return make_url(storage).render_as_string(hide_password=True)
+        shown: str = make_url(storage).render_as_string(hide_password=True)
     except ArgumentError:
         return "a URL as sqlite:///study.db"
+    return shown
 
 
 def _content(trial: FrozenTrial) -> tuple[Any, ...]:

@@ -20,6 +20,13 @@ def first_preset(family):
     return next(iter(registry.member("models.families", family).PRESETS.values()))
 
 
+def predict(model, images):
+    """As Keras' own, which compiles the network first."""
+    import keras
+
+    return keras.tree.map_structure(np.asarray, model(images, training=False))
+
+
 def images(n, shape, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (n, *shape), dtype=np.uint8)
 
@@ -58,7 +65,8 @@ def test_one_step_lowers_the_loss_of_the_first_preset(family):
     runtime.set_seed(0)
     # The LSTM over single pixels on small images: 784 steps would cost a minute here.
     model, _ = families.build(family, first_preset(family), (8, 8), 10)
-    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss, run_eagerly=True)
     x, y = images(32, (8, 8)), np.arange(32) % 10
     before = model.evaluate(x, y, verbose=0)
     model.train_on_batch(x, y)
@@ -85,9 +93,9 @@ def test_activations_are_named_and_end_in_the_logits(parameters, dataset, family
     network = group.family(family).network
     model, activations = families.build(family, network, group.image_shape, group.classes)
     x = images(2, group.image_shape)
-    values = keras.Model(model.inputs, activations).predict(x, verbose=0)
+    values = predict(keras.Model(model.inputs, activations), x)
     assert {"block_0", "penultimate", "logits"} <= set(values)
-    np.testing.assert_allclose(values["logits"], model.predict(x, verbose=0), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(values["logits"], predict(model, x), rtol=1e-5, atol=1e-6)
     # The logits are the last dense layer of the penultimate activation, nothing between.
     kernel, bias = model.get_layer("logits").get_weights()
     np.testing.assert_allclose(
@@ -112,8 +120,8 @@ def test_images_of_a_batch_do_not_affect_each_other(parameters, family):
     group = parameters.dataset("digits")
     model, _ = families.build(family, group.family(family).network, (8, 8), 10)
     x = images(6, (8, 8))
-    alone = np.concatenate([model.predict(x[i : i + 1], verbose=0) for i in range(6)])
-    np.testing.assert_allclose(model.predict(x, verbose=0), alone, rtol=1e-4, atol=1e-5)
+    alone = np.concatenate([predict(model, x[i : i + 1]) for i in range(6)])
+    np.testing.assert_allclose(predict(model, x), alone, rtol=1e-4, atol=1e-5)
 
 
 def test_attention_is_softmax_of_scaled_dot_products():
@@ -122,7 +130,7 @@ def test_attention_is_softmax_of_scaled_dot_products():
     runtime.set_seed(0)
     model, activations = families.build("attention", first_preset("attention"), (8, 8), 10)
     x = images(2, (8, 8))
-    values = keras.Model(model.inputs, activations).predict(x, verbose=0)
+    values = predict(keras.Model(model.inputs, activations), x)
     tokens = values["tokens"]  # (n, 4, 64)
     layer = model.get_layer("attention_0")
     (wq, bq), (wk, bk), (wv, bv), (wo, bo) = (
@@ -148,7 +156,7 @@ def test_patches_are_the_pixels_of_their_place():
         )
         model, _ = families.build(family, network, (8, 12), 10)
         x = images(2, (8, 12))
-        cut = keras.Model(model.inputs, model.get_layer(layer).output).predict(x, verbose=0)
+        cut = predict(keras.Model(model.inputs, model.get_layer(layer).output), x)
         expected = [
             x[:, row : row + 4, column : column + 4].reshape(2, 16)
             for row in (0, 4)
@@ -165,10 +173,10 @@ def test_positions_matter_to_attention():
     x = images(1, (8, 8))
     swapped = np.concatenate([x[:, 4:], x[:, :4]], axis=1)  # upper and lower patches change places
     layer.set_weights([kernel, np.zeros_like(bias)])
-    without = model.predict(x, verbose=0), model.predict(swapped, verbose=0)
+    without = predict(model, x), predict(model, swapped)
     np.testing.assert_allclose(*without, rtol=1e-4, atol=1e-5)
     layer.set_weights([kernel, np.random.default_rng(0).normal(size=bias.shape)])
-    assert not np.allclose(model.predict(x, verbose=0), model.predict(swapped, verbose=0))
+    assert not np.allclose(predict(model, x), predict(model, swapped))
 
 
 @pytest.mark.parametrize(
@@ -217,7 +225,7 @@ def test_an_lstm_reads_in_order_and_both_ways():
         x = images(1, (8, 8))
         assert state.output_shape == (None, 8 * (1 + bidirectional))
         flipped = x[:, ::-1]
-        assert not np.allclose(state.predict(x, verbose=0), state.predict(flipped, verbose=0))
+        assert not np.allclose(predict(state, x), predict(state, flipped))
 
 
 def test_a_simple_cell_is_the_plain_formula():
@@ -233,7 +241,7 @@ def test_a_simple_cell_is_the_plain_formula():
     state = np.zeros((2, 5))
     for row in np.moveaxis(x / 255, 1, 0):
         state = np.tanh(row @ kernel + state @ recurrent + bias)
-    own = keras.Model(model.inputs, activations["penultimate"]).predict(x, verbose=0)
+    own = predict(keras.Model(model.inputs, activations["penultimate"]), x)
     np.testing.assert_allclose(own, state, atol=1e-6)
 
 
@@ -259,7 +267,7 @@ def test_a_flat_head_sees_every_step_or_token(family):
     network = first_preset(family).model_copy(update={"head": "flatten", "sequence": "rows"})
     model, activations = families.build(family, network, (8, 8), 10)
     inner = "block_1" if family == "lstm" else "block_0"
-    values = keras.Model(model.inputs, activations).predict(images(2, (8, 8)), verbose=0)
+    values = predict(keras.Model(model.inputs, activations), images(2, (8, 8)))
     assert values[inner].shape == (2, 8 if family == "lstm" else 4, 64)
     np.testing.assert_array_equal(values["penultimate"], values[inner].reshape(2, -1))
 
@@ -270,13 +278,13 @@ def test_the_ends_of_rows_are_what_a_head_of_rows_sees(tmp_path):
     rows, columns = 4, 6
     network = registry.member("models.families", "lstm").PRESETS["pixels"]
     model, activations = families.build("lstm", network, (rows, columns), 10)
-    values = keras.Model(model.inputs, activations).predict(images(2, (rows, columns)), verbose=0)
+    values = predict(keras.Model(model.inputs, activations), images(2, (rows, columns)))
     assert values["block_0"].shape == (2, rows * columns, 64)
     ends = values["block_0"].reshape(2, rows, columns, 64)[:, :, -1]
     np.testing.assert_array_equal(values["penultimate"], ends.reshape(2, -1))
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    logits = loaded.predict(images(2, (rows, columns)), verbose=0)
+    logits = predict(loaded, images(2, (rows, columns)))
     np.testing.assert_array_equal(logits, values["logits"])
 
 
@@ -287,7 +295,7 @@ def test_a_stage_is_pooled_before_it_is_normalised_the_last_one_after():
         update={"filters": ((4, 4), (8,)), "padding": "same", "batch_normalization": 0.9}
     )
     model, activations = families.build("cnn", network, (8, 8), 10)
-    values = keras.Model(model.inputs, activations).predict(images(2, (8, 8)), verbose=0)
+    values = predict(keras.Model(model.inputs, activations), images(2, (8, 8)))
     assert values["block_0"].shape == (2, 4, 4, 4)
     assert values["block_1"].shape == (2, 4, 4, 8)
     kernel = model.get_layer("dense_0").kernel

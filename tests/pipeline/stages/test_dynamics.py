@@ -10,6 +10,7 @@ from sklearn.datasets import load_digits
 from glassnets import config
 from glassnets.pipeline import artefacts
 
+pytestmark = pytest.mark.exhaustive
 ROOT = Path(__file__).parents[3]
 TABLES = [
     "augmented",

@@ -20,6 +20,7 @@ variables". The texture must have the cues' patterns: in a smooth one they would
 themselves, with nothing to be gained around them.
 """
 
+import functools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -243,19 +244,22 @@ def _texture(planting: Planting, shape: Shape, rng: Generator) -> Numbers:
 
     Whole numbers are summed up, so no processor rounds them otherwise than another.
     """
-    reach = planting.texture_reach
-    weights = np.array([*range(1, reach + 1), *range(reach - 1, 0, -1)], np.float64)
-    # Of each row and column of the image, what it weighs of those drawn, which stand out beyond.
-    rows, columns = (
-        np.stack([np.pad(weights, (i, side - 1 - i)) for i in range(side)]) for side in shape
-    )
+    rows, columns = (_smoothing(planting.texture_reach, side) for side in shape)
     drawn = rng.integers(-100, 101, (3, rows.shape[1], columns.shape[1])).astype(np.float64)
     strengths = rows @ drawn @ columns.T  # (3, h, w)
     row, column = np.indices(shape)
     signs = 1 - 2 * (np.stack([row, column, row + column]) % 2)
-    deviation = math.sqrt((201**2 - 1) / 12) * (weights**2).sum()
+    deviation = math.sqrt((201**2 - 1) / 12) * (rows[0] ** 2).sum()
     texture: Numbers = (strengths * signs).sum(axis=0) / deviation
     return texture
+
+
+@functools.cache  # of the same few sides for every image
+def _smoothing(reach: int, side: int) -> Numbers:
+    """What each row of the image weighs of those drawn, which stand out beyond it: weights that
+    fall evenly to both sides, float64 (side, side + 2·reach − 2)."""
+    weights = np.array([*range(1, reach + 1), *range(reach - 1, 0, -1)], np.float64)
+    return np.stack([np.pad(weights, (i, side - 1 - i)) for i in range(side)])
 
 
 def _drawn(scene: Scene, canvas: Bytes, texture: Numbers, planting: Planting) -> Bytes:
