@@ -583,7 +583,7 @@ mean over seeds, with its 95 % interval.
 
 ## How far
 
-Test part. Ours on the random split are the pipeline's own networks. CPU seconds and memory are of
+Test part. Ours on the random split were the pipeline's own networks. CPU seconds and memory are of
 whole trainings on the official split, two at a time; over single pixels, on the random split, with
 two threads in an operation and Keras' own layers.
 

@@ -263,8 +263,8 @@ the test part once. Written by `benchmarks/records.py` from `networks.csv`.
   pixel in each of eight directions.
 - *Teacher*: the network, of the next seed, whose probabilities this one learnt beside the labels
   (distillation; Hinton, Vinyals & Dean 2015); CPU hours include its answers, not its training.
-- Augmentation of these grew in strength; since then it grows in the share of images that it
-  changes, which showed no difference on validation images.
+- Augmentation of feedforward and of the CNN's seeds 0 to 2 grew in strength, later ones' in the
+  share of images that it changes, which showed no difference on validation images.
 - *Ensemble*: the mean of the probabilities of one network of each family, of the same seed.
 - Recipes: `recipes.yaml`, in the form of `params.yaml`. To train by one of them in the pipeline,
   where nothing is distilled, put its `network` and `training` in the place of those of `mnist`.
