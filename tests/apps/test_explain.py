@@ -66,7 +66,7 @@ def test_one_picture_one_network_one_method(run):
     assert lines[1].startswith("the ink fitted into 8×8 pixels")
     assert lines[2].startswith("cnn (seed 0) predicts ")
     assert lines[3] == (
-        "  integrated_gradients:mean: holds, and under 80 % of the choices, rank 2 of 3"
+        "  integrated_gradients:mean: holds, and under 80 % of the choices; rank 2 of 3 by score"
     )
     assert lines[4] == "    infidelity ↓: 0.10 (0.05 to 0.20)"
     assert lines[-1] == "wrote one-explained.png"
@@ -105,6 +105,35 @@ def test_by_default_each_family_is_explained_by_its_best_supported_variant(run):
         *("lstm", "rise:mean"),
         *("spiking", "integrated_gradients:black"),
     ]
+
+
+FIRST = """family,removal,variants,alone
+cnn,black,occlusion:blur,undecided
+cnn,mean,"rise:black, occlusion:blur","holds, undecided"
+cnn,all,depends on the removal,
+lstm,black,rise:mean,holds
+lstm,all,rise:mean,
+"""
+
+
+def test_it_says_so_where_another_removal_has_another_answer(run):
+    path = artefacts.results("digits") / "first.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(FIRST, encoding="utf-8")
+    every = "--family", "cnn", "--family", "lstm"
+    said = (
+        "cnn: which to believe first depends on how pixels are removed: black: occlusion:blur (?); "
+        "mean: rise:black, occlusion:blur (?). (?): undecided by that removal alone."
+    )
+    code, out, _ = run(*DIGITS, *every)
+    assert code == 0
+    assert [line for line in out.splitlines() if "believe" in line] == [said]
+    assert "believe" not in run(*DIGITS, *every, "--method", "gradient")[1]  # which was asked for
+    path.write_text(FIRST.replace("alone", "by itself"), encoding="utf-8")
+    Path("one-explained.png").unlink()
+    assert error(run(*DIGITS, *every), 1).endswith(
+        "got another table: `make run DATASET=digits` writes it"
+    )
 
 
 def test_several_networks_and_methods(run):

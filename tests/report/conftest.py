@@ -108,7 +108,8 @@ def results():
     """``results(leaderboard=…)``: a cell's results, of which a test needs some."""
 
     def build(**parts):
-        return Results(**dict.fromkeys(field.name for field in fields(Results)) | parts)
+        none = {"choices": pd.DataFrame(columns=["method", "choice", "verdict"])}
+        return Results(**dict.fromkeys(field.name for field in fields(Results)) | none | parts)
 
     return build
 

@@ -1,5 +1,7 @@
 """The first lines of report.html."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -146,6 +148,19 @@ def test_by_removal_there_are_all_families(cell):
         "cnn": "RISE (mean)",
         "lstm": "none passes every test",
     }
+
+
+def test_a_variant_is_marked_where_by_that_removal_alone_its_verdict_does_not_hold(cell):
+    own = cell(rise=0.4)
+    choices = pd.DataFrame(
+        {"method": ["rise:mean"], "choice": ["removal black alone"], "verdict": ["undecided"]}
+    )
+    chosen = answers.first_by_removal({"cnn": replace(own, choices=choices)})
+    assert [chosen[r]["cnn"].en for r in ("black", "noisy_linear")] == [
+        "RISE (mean) (?)",
+        "RISE (mean)",
+    ]
+    assert chosen["black"]["cnn"].zh == "RISE（均值） (?)"
 
 
 def test_a_line_of_the_picture_has_the_familys_results(cell):

@@ -88,6 +88,19 @@ SOURCES = {
 }
 
 
+@pytest.mark.parametrize(
+    ("names", "english", "chinese"),
+    [
+        (["lstm"], "LSTM", "长短期记忆网络 LSTM"),
+        (["cnn", "lstm", "spiking"], "CNN, LSTM or spiking", None),
+    ],
+)
+def test_alternatives_end_with_or(names, english, chinese):
+    text = languages.either(map(languages.family, names))
+    assert text.en == english
+    assert text.zh == (chinese or "、".join(languages.family(name).zh for name in names))
+
+
 @pytest.mark.parametrize("source", SOURCES)
 def test_no_fixed_text_lacks_its_chinese(source):
     texts = SOURCES[source]

@@ -89,7 +89,7 @@ def test_methods_of_all_families_come_best_supported_first_then_by_mean_rank(lea
 
 def test_a_verdict_that_holds_has_its_share_its_rank_and_scores():
     assert verdict("gradient") == Verdict(
-        "holds, and under 80 % of the choices, rank 1 of 3",
+        "holds, and under 80 % of the choices; rank 1 of 3 by score",
         value="holds",
         scores=(
             ("insertion − deletion ↑", "0.50 (0.40 to 0.60)"),
@@ -98,7 +98,7 @@ def test_a_verdict_that_holds_has_its_share_its_rank_and_scores():
     )
     assert not verdict("gradient").doubtful
     unstable = verdict("gradient", board=BOARD.assign(unstable=True)).text
-    assert unstable == "holds, and under 80 % of the choices (unstable), rank 1 of 3"
+    assert unstable == "holds, and under 80 % of the choices (unstable); rank 1 of 3 by score"
 
 
 def test_a_verdict_that_does_not_hold_has_the_reasons():

@@ -89,7 +89,7 @@ def test_it_states_the_results(card):
         "| accuracy |",
         "0.9001 to 0.9301",
         "3 networks together: 30. Most often 0 predicted as 1 (30).",
-        "cnn: of 2 variants 1 holds, 0 undecided, 1 fails; believe occlusion:mean first: no",
+        "cnn: of 2 variants 1 holds, 0 undecided, 1 fails; believe occlusion:mean first: by no",
         "- The verdict holds: occlusion:mean.",
         "- rise: not above edges.",
         "- Rebuild: make run",

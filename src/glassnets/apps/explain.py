@@ -21,10 +21,10 @@ from glassnets.attribution.methods import METHODS, split
 from glassnets.config.schema import Dataset, Reference
 from glassnets.data import pictures
 from glassnets.data.inputs import Inputs
-from glassnets.errors import ParameterError, in_one_line
+from glassnets.errors import GlassnetsError, ParameterError, in_one_line
 from glassnets.pipeline import artefacts, trained
 from glassnets.pipeline.trained import Trained
-from glassnets.report import explained
+from glassnets.report import explained, verdicts
 from glassnets.report.leaderboards import Verdict
 
 ALL = "all"
@@ -120,6 +120,7 @@ def command(
     seed = trained.seed(data, dataset, seed)
     offered = data.attribution.references
     requested = {f: _variants(dataset, f, methods, reference, leave_out, offered) for f in families}
+    depends = [] if method else _dependences(dataset, requested, inputs.words.players)
     name = dataset if image is None else image.stem
     output = output or Path(f"{name if row is None else f'{name}-{row}'}-explained.png")
     _check_writable(output)
@@ -147,6 +148,8 @@ def command(
     print(*fitted.steps, explained.text(explanations, level, inputs), sep="\n")
     if fitted.unlike:
         print(UNLIKE)
+    for line in depends:
+        print(line)
     print(f"wrote {pictures.printable(output)}")
 
 
@@ -207,6 +210,31 @@ def _variants(
             name = f"{method}:{reference}"
         chosen.append(trained.resolved(board, name, references))
     return list(dict.fromkeys(chosen))
+
+
+def _dependences(dataset: str, families: Iterable[str], players: str) -> list[str]:
+    """Of each family of which by another removal another variant is to be believed first, a line
+    that says so, by the first.csv of compare@dataset, where there is one."""
+    path = artefacts.results(dataset) / "first.csv"
+    if not path.is_file():
+        return []
+    table = artefacts.load_table(path)
+    if not {"family", "removal", "variants", "alone"} <= {*table}:
+        raise GlassnetsError(
+            f"expected which variants to believe first in {path}, got another table: "
+            f"`make run DATASET={dataset}` writes it"
+        )
+    table["variants"] = verdicts.marked(table)
+    lines = []
+    for family in families:
+        own = dict(table.loc[table["family"] == family, ["removal", "variants"]].to_numpy())
+        if own.pop("all", None) == verdicts.DEPENDS:
+            by_removal = "; ".join(f"{removal}: {names}" for removal, names in own.items())
+            lines.append(
+                f"{family}: which to believe first depends on how {players} are removed: "
+                f"{by_removal}. (?): undecided by that removal alone."
+            )
+    return lines
 
 
 def _check_writable(output: Path) -> None:

@@ -10,6 +10,7 @@ from glassnets.attribution.references import REMOVALS
 from glassnets.attribution.verdicts import FAILS, HOLDS, UNDECIDED, best
 from glassnets.report import baselines, comparison, formats
 from glassnets.report.languages import Said, family, joined, reasons, say, variant
+from glassnets.report.leaderboards import marked
 from glassnets.report.leaderboards import reasons as reasons_of
 from glassnets.report.results import Results, Setting
 
@@ -190,14 +191,21 @@ def first_by_removal(results: Mapping[str, Results]) -> dict[str, dict[str, Said
     }
     chosen: dict[str, dict[str, Said]] = {}
     for removal in (r for r in REMOVALS if r in present):
-        chosen[removal] = {
-            name: _of_removal(each, each.verdicts["first_by_removal"].get(removal))
-            for name, each in results.items()
-        }
+        chosen[removal] = {name: _of_removal(each, removal) for name, each in results.items()}
     return chosen | {"all": {name: believed(each) for name, each in results.items()}}
 
 
-def _of_removal(results: Results, variants: list[str] | None) -> Said:
+def _of_removal(results: Results, removal: str) -> Said:
     if not results.verdicts[HOLDS]:
         return say("none passes every test")
-    return joined(map(variant, variants)) if variants else say("none with another reference")
+    alone = results.alone(removal)
+    variants = results.verdicts["first_by_removal"].get(removal)
+    if not variants:
+        return say("none with another reference")
+    return joined(_marked(name, alone.get(name)) for name in variants)
+
+
+def _marked(name: str, verdict: str | None) -> Said:
+    """`leaderboards.marked` of what the report calls a variant."""
+    own = variant(name)
+    return Said(*(marked(text, verdict) for text in (own, own.en, own.zh)))

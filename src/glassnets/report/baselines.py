@@ -82,23 +82,31 @@ def conclusions(families: pd.DataFrame, baselines: Beside, setting: Setting) -> 
     shown = tests["p_holm"] <= setting.significance_level
     more = tests.loc[shown & (tests["ahead"] == tests["family_a"]), "family_a"].tolist()
     less = tests.loc[shown & (tests["ahead"] == tests["family_b"]), "family_a"].tolist()
-    claims = [_claim(more, "more")] + [_claim(less, "less")] * bool(less)
+    claims = [_claim(names, how) for names, how in ((more, "more"), (less, "less")) if names]
+    if claims:
+        form = (
+            "{Image} by {image}, {claims} than {baseline} in every seed (Holm-adjusted p at most "
+            "{level})."
+        )
+    else:
+        form = (
+            "{Image} by {image}, no difference was shown between a family and {baseline} (the "
+            "smallest Holm-adjusted p {p})."
+        )
     words = setting.inputs.words
     by_image = say(
-        "{Image} by {image}, {claims} than {baseline} in every seed (Holm-adjusted p at most "
-        "{level}).",
+        form,
         Image=Said(words.one.capitalize(), zh=languages.of_kind("image", words).zh),
         image=languages.of_kind("image", words),
         claims=joined(claims, " and ", "，"),
         baseline=name,
         level=f"{setting.significance_level:g}",
+        p=formats.p_value(tests["p_holm"].min()),
     )
     return [by_interval, by_image]
 
 
 def _claim(names: list[str], how: str) -> Said:
     """``a, b are more accurate``."""
-    if not names:
-        return say("no family is more accurate")
     form = f"{{names}} {'are' if len(names) > 1 else 'is'} {how} accurate"
     return say(form, names=joined(map(family, names)))

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from glassnets.report import baselines, formats, languages
-from glassnets.report.languages import Said, joined, say
+from glassnets.report.languages import Said, either, say
 from glassnets.report.rendering import render
 from glassnets.report.results import Metrics, Setting
 
@@ -91,7 +91,7 @@ def conclusions(table: pd.DataFrame, tests: pd.DataFrame, setting: Setting) -> l
             "So {top} has the highest mean accuracy, but cannot be called the most accurate: "
             "it was not shown to be ahead of {rivals}."
         )
-        sentences.append(say(form, top=top, rivals=joined(map(languages.family, equals), " or ")))
+        sentences.append(say(form, top=top, rivals=either(map(languages.family, equals))))
     elif len(table) > 1:
         form = "So {top} is the most accurate of these {count} families."
         sentences.append(say(form, top=top, count=len(table)))

@@ -132,15 +132,36 @@ def _prediction(explanation: Explanation, inputs: Inputs) -> str:
     )
 
 
+# What a variant's reference says.
+_ABSENT = {
+    "black": "black",
+    "mean": "the mean training image",
+    "blur": "the image, blurred",
+    "draws": "training images",
+}
+
+
+def _references(explanation: Explanation) -> set[str]:
+    return {match[1] for v in explanation.attributions if (match := re.search(r":(\w+)", v))}
+
+
+def _absent(explanations: Sequence[Explanation], inputs: Inputs) -> str:
+    """``In place of absent pixels: mean, the mean training image.``"""
+    present = set().union(*map(_references, explanations))
+    each = "; ".join(f"{name}, {what}" for name, what in _ABSENT.items() if name in present)
+    return inputs.words.of(f"In place of absent pixels: {each}.")
+
+
 def _about_scores(
     explanations: Sequence[Explanation], confidence_level: float, inputs: Inputs
 ) -> list[str]:
     if not any(verdict.scores for e in explanations for _, verdict in e.attributions.values()):
         return []
-    lines = [
+    lines = [_absent(explanations, inputs)] * any(map(_references, explanations))
+    lines += [
         f"Scores are means over the dataset's sample, with {percent(confidence_level)} intervals; "
         f"they judge the method, not this {_CALLED[inputs.kind]}.",
-        "↑: higher is better; ↓: lower; → 0: nearer to 0.",
+        "↑: higher is better; ↓: lower; → 0: nearer to 0; unsigned: warns, but fails none.",
     ]
     if any(e.contrast is not None or e.target != e.probabilities.argmax() for e in explanations):
         lines.append("They judge attributions of the predicted class, not of another question.")

@@ -103,6 +103,12 @@ def joined(texts: Iterable[Any], between: str = ", ", chinese: str = "、") -> S
     )
 
 
+def either(texts: Iterable[Any]) -> Said:
+    """``a, b or c``."""
+    *others, last = map(said, texts)
+    return joined([joined(others), last], " or ") if others else last
+
+
 def of_kind(text: str, words: Words) -> Said:
     """A text written of images and pixels, said of another kind of inputs: one of the catalogue,
     or `Said` already."""

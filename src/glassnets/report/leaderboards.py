@@ -21,7 +21,7 @@ from glassnets.data.inputs import WORDS, Words
 from glassnets.errors import GlassnetsError
 from glassnets.report import languages
 from glassnets.report.drawing import CAUTION, COLOURS, GREY, WARNING, figure, margins
-from glassnets.report.formats import columns_of, interval, percent
+from glassnets.report.formats import columns_of, interval, listed, percent
 from glassnets.report.languages import Said, say
 
 CONTROL = "control"
@@ -45,6 +45,27 @@ def reasons(leaderboard: pd.DataFrame) -> dict[str, str]:
     """Why the verdict on a method does not hold, of each of which it does not; no controls."""
     why = leaderboard[~leaderboard["control"] & (leaderboard["verdict"] != HOLDS)]
     return dict(zip(why["method"], why["reasons"].fillna(""), strict=True))
+
+
+def marked(name: str, verdict: str | None) -> str:
+    """A variant's name, ``rise:mean (?)`` where a verdict on it does not hold."""
+    return name if verdict in (HOLDS, None) else f"{name} ({MARKS[verdict]})"
+
+
+def unstable(leaderboard: pd.DataFrame, choices: pd.DataFrame) -> list[str]:
+    """Of each variant whose verdict is unstable, under which choices it holds and under which it
+    fails: ``✓ rise:mean fails under removal black alone``."""
+    lines = []
+    for method in leaderboard.loc[leaderboard["unstable"], "method"]:
+        judged = values(leaderboard)[method]
+        own = choices[choices["method"] == method]
+        parts = [
+            f"{value} under {listed(own.loc[own['verdict'] == value, 'choice'])}"
+            for value in (HOLDS, FAILS)
+            if value != judged
+        ]
+        lines.append(f"{MARKS[judged]} {method} {', and '.join(parts)}")
+    return lines
 
 
 def marked_reasons(leaderboard: pd.DataFrame) -> dict[str, str]:
@@ -161,11 +182,12 @@ def verdict(leaderboard: pd.DataFrame | None, method: str, control: bool, comman
 
 
 def _in_words(row: Any, ranked: int) -> Said:
-    """``holds under 80 % of the choices (unstable), rank 1 of 24``; else why it does not."""
+    """``holds, and under 80 % of the choices (unstable); rank 1 of 24 by score``; else why it does
+    not."""
     unstable = say(" (unstable)") if row["unstable"] else ""
     if row["verdict"] == HOLDS:
         return say(
-            "holds, and under {share} of the choices{unstable}, rank {rank} of {ranked}",
+            "holds, and under {share} of the choices{unstable}; rank {rank} of {ranked} by score",
             share=percent(round(row["share"], 2)),
             unstable=unstable,
             rank=f"{row['rank']:.0f}",

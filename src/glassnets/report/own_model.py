@@ -55,6 +55,7 @@ def page(judged: JudgedModel, name: str, picture: str) -> str:
         notes=judged.notes,
         players=_PLAYERS[judged.kind],
         removals=[removal for removal in REMOVALS if removal in present],
+        marked=not judged.not_made,
         decisions=verdicts.decisions({"believe first": results}, _inputs(judged).words),
         tests=_tests(judged),
         leaderboard=readable,
@@ -93,6 +94,7 @@ def _results(judged: JudgedModel) -> Results:
     tests that were made count as held, which is what the choice of the first rests on."""
     empty = pd.DataFrame()
     tables = judged.tables
+    choices = tables["choices"]  # under none of which a verdict holds for want of a test
     return Results(
         metrics={},
         predictions=empty,
@@ -105,6 +107,7 @@ def _results(judged: JudgedModel) -> Results:
         by_removal=tables["by_removal"],
         shares=tables["shares"],
         effects=tables["effects"],
+        choices=choices[:0] if judged.not_made else choices,
         verdicts=judged.summary | {HOLDS: len(judged.supported)},
     )
 

@@ -39,7 +39,13 @@ class Results:
     by_removal: pd.DataFrame  # see `factors.by_removal`
     shares: pd.DataFrame  # see `factors.spread`, as the next
     effects: pd.DataFrame
+    choices: pd.DataFrame  # see `verdicts.Judgement`
     verdicts: Mapping[str, Any]
+
+    def alone(self, removal: str) -> dict[str, str]:
+        """By variant, the verdict on it by this removal alone, where that is one of the choices."""
+        own = self.choices[self.choices["choice"] == f"removal {removal} alone"]
+        return dict(zip(own["method"], own["verdict"], strict=True))
 
 
 @dataclass(frozen=True)

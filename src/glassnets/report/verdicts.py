@@ -29,6 +29,7 @@ QUESTIONS = {
     "noisy_linear": "what the surrounding pixels do not tell already",
     "all": "whichever of these",
 }
+DEPENDS = "depends on the removal"  # which variant to believe first
 # Scores of the page's tables; the others are in leaderboards.csv.
 _SHOWN = ("own_minus_others", "faithfulness_correlation", "class_correlation", "average_precision")
 
@@ -49,8 +50,8 @@ def conclusion(family: str, results: Results) -> str:
     text = f"{family}: of {of} {hold}, {verdicts[UNDECIDED]} undecided, {fail}; "
     if first := verdicts["believe_first"]:
         return (
-            f"{text}believe {listed(first)} first: no other is shown to score above, by any "
-            "removal but the variant's own reference."
+            f"{text}believe {listed(first)} first: by no removal, its own reference left out, is "
+            "another that holds shown to score above it."
         )
     return f"{text}which to believe first depends on the removal."
 
@@ -98,28 +99,42 @@ def page(results: Mapping[str, Results], trials: Trials, setting: Setting, pictu
 
 def first(results: Mapping[str, Results]) -> pd.DataFrame:
     """The variants to believe first, ", " between them, or why there is none, a row a family and
-    removal, and one for "all" removals: family, removal, variants."""
-    rows = [
-        (family, removal, listed(variants) or _none(removal, each))
-        for family, each in results.items()
-        for removal, variants in {
-            **each.verdicts["first_by_removal"],
-            "all": each.verdicts["believe_first"],
-        }.items()
+    removal, and one for "all" removals: family, removal, variants; alone, the verdicts on these by
+    that removal alone."""
+    rows = []
+    for family, each in results.items():
+        by_removal = {**each.verdicts["first_by_removal"], "all": each.verdicts["believe_first"]}
+        for removal, variants in by_removal.items():
+            alone = each.alone(removal)
+            verdicts = listed(alone[variant] for variant in variants if alone)
+            rows.append((family, removal, listed(variants) or _none(removal, each), verdicts))
+    return pd.DataFrame(rows, columns=["family", "removal", "variants", "alone"])
+
+
+def marked(first: pd.DataFrame) -> list[str]:
+    """The variants of `first`'s rows, each with the mark of a verdict that does not hold by that
+    removal alone: ``rise:mean, occlusion:blur (?)``."""
+    return [
+        listed(map(leaderboards.marked, variants.split(", "), alone.split(", ")))
+        if alone
+        else variants
+        for variants, alone in zip(first["variants"], first["alone"].fillna(""), strict=True)
     ]
-    return pd.DataFrame(rows, columns=["family", "removal", "variants"])
 
 
 def _none(removal: str, results: Results) -> str:
     """Why no variant is to be believed first."""
     if not results.verdicts[HOLDS]:
         return "none holds"
-    return "depends on the removal" if removal == "all" else "none with another reference"
+    return DEPENDS if removal == "all" else "none with another reference"
 
 
 def decisions(results: Mapping[str, Results], words: Words = WORDS["image"]) -> pd.DataFrame:
-    """`first`, by the question that one asks: a row a removal, a column a family."""
-    wide = first(results).pivot(index="removal", columns="family", values="variants")
+    """`first`, `marked`, by the question that one asks: a row a removal, a column a family."""
+    table = first(results)
+    wide = table.assign(marked=marked(table)).pivot(
+        index="removal", columns="family", values="marked"
+    )
     order = [removal for removal in (*REMOVALS, "all") if removal in wide.index]
     table = wide.reindex(order).fillna("–").reset_index()
     table.insert(0, "if you ask", [words.of(QUESTIONS[removal]) for removal in table["removal"]])
@@ -151,6 +166,7 @@ def section(name: str, results: Results) -> dict[str, Any]:
             f"{leaderboards.MARKS[marks[method]]} {method}: {why}"
             for method, why in leaderboards.reasons(board).items()
         ],
+        "unstable": leaderboards.unstable(board, results.choices),
         "effects": _effects(results.effects),
         "detectable": {t: number(d, 2) for t, d in results.verdicts["detectable"].items()},
         "taus": taus,

@@ -207,7 +207,7 @@ def test_all_families_predict_a_stroke(page, draw):
 def test_another_method_gives_another_attribution_and_its_verdict(page, draw):
     draw(page, (90, 60), (190, 60), (120, 230))
     card = page.locator("[data-family=cnn]")
-    card.get_by_text("holds, and under 80 % of the choices, rank 2 of 3").wait_for()
+    card.get_by_text("holds, and under 80 % of the choices; rank 2 of 3 by score").wait_for()
     assert card.get_attribute("class").split() == ["card"]
     before = card.locator(".map img").get_attribute("src")
     page.get_by_label("Method").select_option("gradient")

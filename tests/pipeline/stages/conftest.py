@@ -92,6 +92,9 @@ def write_verdicts(folder, rng, evidence):
         for end in ("", "_ci_low", "_ci_high"):
             leaderboard[f"average_precision{end}"] = leaderboard[f"insertion_minus_deletion{end}"]
     artefacts.save_table(folder / "leaderboard.csv", leaderboard)
+    alone = ["undecided", "holds", "fails"]
+    choices = pd.DataFrame({"method": list(METHODS)[:3], "verdict": alone})
+    artefacts.save_table(folder / "choices.csv", choices.assign(choice="removal black alone"))
     write_factors(folder)
     first = {removal: ["occlusion:mean"] for removal in REMOVALS if removal != "mean"} | {
         "mean": []

@@ -108,10 +108,12 @@ def test_it_says_whether_a_network_was_worth_it(compared):
 
 def test_it_says_which_verdicts_hold(compared):
     conclusion = (
-        "cnn: of 3 variants 1 holds, 1 undecided, 1 fails; believe occlusion:mean first: no other "
-        "is shown to score above, by any removal but the variant's own reference."
+        "cnn: of 3 variants 1 holds, 1 undecided, 1 fails; believe occlusion:mean first: by no "
+        "removal, its own reference left out, is another that holds shown to score above it."
     )
     assert conclusion in compared.printed
+    first = artefacts.load_table(compared.results / "first.csv").query("removal == 'black'")
+    assert first[["variants", "alone"]].to_numpy().tolist() == [["occlusion:mean", "undecided"]] * 5
     text = (compared.results / "verdicts.md").read_text(encoding="utf-8")
     assert f"- {conclusion}" in text
     assert "6 test images drawn at random, the same for every family" in text

@@ -187,7 +187,7 @@ def _metrics(results: Mapping[str, Results]) -> pd.DataFrame:
 
 def _results(dataset: str, family: str, inputs: Inputs) -> Results:
     folder = artefacts.results(dataset, family)
-    names = ("predictions", *_JOINED)
+    names = ("predictions", "choices", *_JOINED)
     tables = {name: artefacts.load_table(folder / f"{name}.csv") for name in names}
     reasons = tables["leaderboard"]["reasons"]
     tables["leaderboard"]["reasons"] = reasons.map(inputs.words.of, na_action="ignore")

@@ -11,6 +11,7 @@ from glassnets.errors import GlassnetsError
 from glassnets.pipeline import artefacts
 from glassnets.pipeline.verify import Outcome
 from glassnets.report.formats import ends, interval_of, mean_and_sd
+from glassnets.report.verdicts import marked
 
 _FAMILIES = ("feedforward", "lstm", "cnn", "attention")  # of the article, and of every dataset
 
@@ -121,8 +122,9 @@ def _beliefs(family: str) -> tuple[str, ...]:
     mnist = _cell("mnist", "leaderboards", family)
     verdicts = mnist[~mnist["control"]]["verdict"]
     counts = " / ".join(str((verdicts == value).sum()) for value in VALUES)
-    first = _cell("mnist", "first", family).set_index("removal")["variants"]
-    return (family, counts, *(first[removal] for removal in (*REMOVALS, "all")))
+    first = _cell("mnist", "first", family)
+    by_removal = dict(zip(first["removal"], marked(first), strict=True))
+    return (family, counts, *(by_removal[removal] for removal in (*REMOVALS, "all")))
 
 
 def _spread(family: str) -> tuple[str, ...]:
