@@ -164,21 +164,33 @@ def test_a_manifest_too_few_and_one_too_many_are_named(inside, checked_out):
 
 
 @pytest.mark.parametrize(
-    ("page", "heading"),
+    ("page", "heading", "old", "new"),
     [
-        ("README.md", "| family | MNIST, accuracy"),
-        ("README.zh.md", "| 网络类型 | MNIST，准确率"),
-        ("docs/explanation/recipes.md", "| family | official split"),
+        ("README.md", "| family | MNIST, accuracy", "99.", "99.9"),
+        ("README.zh.md", "| 网络类型 | MNIST，准确率", "99.", "99.9"),
+        ("docs/explanation/recipes.md", "| family | official split", "99.", "99.9"),
+        ("docs/former-verdicts.md", "## digits\n\n| former method", "kept", "withdrawn: fails"),
     ],
 )
-def test_an_edited_figure_of_a_page_is_named_and_mended(inside, checked_out, page, heading):
+def test_an_edited_cell_of_a_page_is_named_and_mended(inside, checked_out, page, heading, old, new):
     before = (checked_out / page).read_text(encoding="utf-8")
     row = readme.expected()[heading][2]
-    inside(page, row, row.replace("99.", "99.9", 1))
+    inside(page, row, row.replace(old, new, 1))
     [fault] = readme.readme().faults
     assert re.fullmatch(rf"{re.escape(page)}, line \d+: expected {re.escape(row)}", fault)
     readme.write()
     assert (checked_out / page).read_text(encoding="utf-8") == before
+
+
+def test_former_verdicts_are_kept_while_what_became_of_them_is_counted(inside):
+    page, heading = "docs/former-verdicts.md", "## digits\n\n| former method"
+    row = next(row for row in readme.expected()[heading] if "✗ kept |" in row)
+    inside(
+        page, row, row.replace("✗ kept |", "✓ kept |", 1)
+    )  # that it passed is for the page to say
+    of_row, *of_counts = readme.readme().faults
+    assert "| ✓ withdrawn: fails |" in of_row
+    assert len(of_counts) == 2
 
 
 def test_a_row_that_is_missing_is_named_and_written(inside, checked_out):

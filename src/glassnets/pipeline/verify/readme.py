@@ -1,19 +1,23 @@
 """The tables of README, its translation and docs/, and results/."""
 
+from collections.abc import Iterable
 from itertools import takewhile, zip_longest
 
 import pandas as pd
 from scipy.stats import gmean
 
 from glassnets.attribution.references import REMOVALS
-from glassnets.attribution.verdicts import VALUES
+from glassnets.attribution.verdicts import FAILS, HOLDS, UNDECIDED, VALUES
 from glassnets.errors import GlassnetsError
 from glassnets.pipeline import artefacts
 from glassnets.pipeline.verify import Outcome
 from glassnets.report.formats import ends, interval_of, mean_and_sd
 from glassnets.report.verdicts import marked
 
+_DATASETS = ("mnist", "digits", "planted")
 _FAMILIES = ("feedforward", "lstm", "cnn", "attention")  # of the article, and of every dataset
+_WAS = {"✓ passed": HOLDS, "✗ failed": FAILS}  # of former verdicts
+_FORMER = "## {}\n\n| former method"  # of docs/former-verdicts.md
 
 
 def readme() -> Outcome:
@@ -42,12 +46,14 @@ def write() -> None:
 
 def _found(heading: str) -> tuple[str, int, list[str]]:
     """The page that has the table that begins so, how many lines are above its rows, its rows."""
+    above = heading.count("\n")
     root = artefacts.root()
     paths = sorted([*root.glob("README*.md"), *root.glob("docs/**/*.md")])
     found = []
     for page in (str(path.relative_to(root)) for path in paths):
         lines = _lines(page)
-        places = [i + 2 for i, line in enumerate(lines) if line.startswith(heading)]
+        begins = ("\n".join(lines[i : i + above + 1]) for i in range(len(lines)))
+        places = [i + above + 2 for i, each in enumerate(begins) if each.startswith(heading)]
         found += [(page, i, [*takewhile(_is_row, lines[i:])]) for i in places]
     if len(found) != 1:
         raise GlassnetsError(
@@ -66,14 +72,17 @@ def _lines(page: str) -> list[str]:
 
 
 def expected() -> dict[str, list[str]]:
-    """The rows of each table, by how its heading begins."""
+    """The rows of each table, by how its heading begins, or the lines down to it."""
     accuracies = _accuracies()
+    former = {dataset: _former(dataset) for dataset in _DATASETS}
     tables: dict[str, list[tuple[str, ...]]] = {
         "| family | MNIST, accuracy": accuracies,
         "| 网络类型 | MNIST，准确率": accuracies,  # of README.zh.md
         "| family | official split": [_against_the_article(family) for family in _FAMILIES],
         "| family | holds / undecided / fails": [_beliefs(f) for f in (*_FAMILIES, "spiking")],
         "| family | MNIST: method / reference": [_spread(f) for f in (*_FAMILIES, "spiking")],
+        **{_FORMER.format(dataset): rows for dataset, rows in former.items()},
+        "| former verdict | kept": _counts(former.values()),
     }
     return {heading: [f"| {' | '.join(row)} |" for row in rows] for heading, rows in tables.items()}
 
@@ -129,7 +138,7 @@ def _beliefs(family: str) -> tuple[str, ...]:
 
 def _spread(family: str) -> tuple[str, ...]:
     texts: list[str] = []
-    for dataset in ("mnist", "digits", "planted"):
+    for dataset in _DATASETS:
         shares = _cell(dataset, "shares", family).query("removal == 'all'").set_index("factor")
         if shares.empty:  # planted has no spiking networks
             return (family, *texts, "–", "–")
@@ -143,6 +152,44 @@ def _spread(family: str) -> tuple[str, ...]:
         best = f"{own['method']}, {interval_of(own, 'average_precision')}"
     control = planted.loc[planted["control"], "average_precision"].max()
     return (family, *texts, f"{best}; {control:.2f}")
+
+
+def _former(dataset: str) -> list[tuple[str, ...]]:
+    """Of each former verdict on a dataset what it was, which its page alone says, and what the
+    verdict on the variant that is alike now is."""
+    _, _, present = _found(_FORMER.format(dataset))
+    boards = [_cell(dataset, "leaderboards", f).set_index("method") for f in _FAMILIES]
+    rows = []
+    for line in present:
+        method, variant, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+        each = zip(cells, boards, strict=True)
+        became = (_became(cell[:1], board.T.get(variant)) for cell, board in each)
+        rows.append((method, variant, *became))
+    return rows
+
+
+def _became(mark: str, now: pd.Series | None) -> str:
+    """``✓ kept, unstable``, ``✗ withdrawn: undecided``; – where a family had no such method."""
+    was = {former[0]: value for former, value in _WAS.items()}.get(mark)
+    if was is None or now is None:
+        return "–"
+    if now["verdict"] != was:
+        return f"{mark} withdrawn: {now['verdict']}"
+    return f"{mark} kept, unstable" if now["unstable"] else f"{mark} kept"
+
+
+def _counts(tables: Iterable[list[tuple[str, ...]]]) -> list[tuple[str, ...]]:
+    """How many former verdicts were kept, how many of these are unstable, and how many are now
+    undecided, and the opposite."""
+    cells = [cell for rows in tables for _, _, *own in rows for cell in own]
+    counted = []
+    for former in _WAS:
+        own = [cell[2:] for cell in cells if cell[0] == former[0]]
+        unstable, undecided = own.count("kept, unstable"), own.count(f"withdrawn: {UNDECIDED}")
+        kept = own.count("kept") + unstable
+        counts = (kept, unstable, undecided, len(own) - kept - undecided)
+        counted.append((former, *map(str, counts)))
+    return counted
 
 
 def _cell(dataset: str, name: str, family: str) -> pd.DataFrame:
