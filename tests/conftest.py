@@ -6,6 +6,7 @@ NumPy is imported in the fixtures, after the processor is pinned.
 """
 
 import functools
+import random
 import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,6 +26,13 @@ runtime.pin_processor()  # before anything imports NumPy
 def pytest_collection_modifyitems(items):
     """Whole pipelines first: they take longest, and what begins last ends last."""
     items.sort(key=lambda item: "whole_pipelines" not in item.path.parts)
+
+
+@pytest.hookimpl(tryfirst=True)  # before fixtures
+def pytest_runtest_setup():
+    """Gives weights that a test draws without a seed the same values in every run, in any order:
+    Keras takes seeds from this module."""
+    random.seed(0)
 
 
 ROOT = Path(__file__).parents[1]

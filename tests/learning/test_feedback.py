@@ -9,7 +9,7 @@ from glassnets.models.families.feedforward import Network
 
 
 @pytest.fixture(scope="module")
-def feedback():
+def feedback(tensorflow):
     from glassnets.learning import feedback
 
     return feedback
