@@ -292,7 +292,7 @@ def test_a_page_in_chinese_stays_so(url, browse, project, serious_violations):
         ("gradient", "cnn", "⚠ 未定：是否高于 edges（约 300 个图像可以判明）（不稳定）"),
         ("grad_cam", "lstm", "对这类网络没有定义：它需要特征图"),
         ("edges", "attention", "⚠ 对照：它不依赖于网络"),
-        ("integrated_gradients", "cnn", "成立，在 80 % 的选择下成立，排名第 2（共 3）"),
+        ("integrated_gradients", "cnn", "成立，在 80 % 的选择下成立；按得分排名第 2（共 3）"),
     ):
         page.select_option("#method", name)
         page.locator(f"[data-family={family}]").get_by_text(verdict).wait_for()
