@@ -109,7 +109,7 @@ def test_by_default_each_family_is_explained_by_its_best_supported_variant(run):
 
 FIRST = """family,removal,variants,alone
 cnn,black,occlusion:blur,undecided
-cnn,mean,"rise:black, occlusion:blur","holds, undecided"
+cnn,mean,"rise:black, occlusion:blur","holds, fails"
 cnn,all,depends on the removal,
 lstm,black,rise:mean,holds
 lstm,all,rise:mean,
@@ -123,7 +123,8 @@ def test_it_says_so_where_another_removal_has_another_answer(run):
     every = "--family", "cnn", "--family", "lstm"
     said = (
         "cnn: which to believe first depends on how pixels are removed: black: occlusion:blur (?); "
-        "mean: rise:black, occlusion:blur (?). (?): undecided by that removal alone."
+        "mean: rise:black, occlusion:blur (✗). (?): undecided by that removal alone. (✗): fails by "
+        "that removal alone."
     )
     code, out, _ = run(*DIGITS, *every)
     assert code == 0

@@ -78,7 +78,7 @@ def test_no_network_may_have_been_worth_it(beside):
     assert baselines.conclusions(families(alike=0.7), none, SETTING) == [
         "No family has a 95 % interval wholly above that of gradient boosting, the most accurate "
         "baseline (80.00 %).",
-        "Image by image, no difference was shown between a family and gradient boosting (the "
+        "Image by image, no difference was shown between any family and gradient boosting (the "
         "smallest Holm-adjusted p = 1).",
     ]
 

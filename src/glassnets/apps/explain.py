@@ -18,13 +18,14 @@ from glassnets.apps import given
 from glassnets.apps.networks import check_trained
 from glassnets.attribution.channels import METHODS_BY_CHANNEL, by_channel
 from glassnets.attribution.methods import METHODS, split
+from glassnets.attribution.verdicts import FAILS, UNDECIDED
 from glassnets.config.schema import Dataset, Reference
 from glassnets.data import pictures
 from glassnets.data.inputs import Inputs
 from glassnets.errors import GlassnetsError, ParameterError, in_one_line
 from glassnets.pipeline import artefacts, trained
 from glassnets.pipeline.trained import Trained
-from glassnets.report import explained, verdicts
+from glassnets.report import explained, leaderboards, verdicts
 from glassnets.report.leaderboards import Verdict
 
 ALL = "all"
@@ -220,20 +221,21 @@ def _dependences(dataset: str, families: Iterable[str], players: str) -> list[st
         return []
     table = artefacts.load_table(path)
     if not {"family", "removal", "variants", "alone"} <= {*table}:
-        raise GlassnetsError(
-            f"expected which variants to believe first in {path}, got another table: "
-            f"`make run DATASET={dataset}` writes it"
-        )
+        raise trained.another_table("which variants to believe first", path, dataset)
     table["variants"] = verdicts.marked(table)
     lines = []
     for family in families:
         own = dict(table.loc[table["family"] == family, ["removal", "variants"]].to_numpy())
         if own.pop("all", None) == verdicts.DEPENDS:
             by_removal = "; ".join(f"{removal}: {names}" for removal, names in own.items())
-            lines.append(
+            line = (
                 f"{family}: which to believe first depends on how {players} are removed: "
-                f"{by_removal}. (?): undecided by that removal alone."
+                f"{by_removal}."
             )
+            for value in (UNDECIDED, FAILS):
+                if f"({leaderboards.MARKS[value]})" in by_removal:
+                    line += f" ({leaderboards.MARKS[value]}): {value} by that removal alone."
+            lines.append(line)
     return lines
 
 

@@ -142,11 +142,15 @@ def leaderboard(dataset: str, family: str) -> pd.DataFrame | None:
     columns = {"method", "verdict", "share", "unstable", "reasons", "rank"}
     known = columns <= {*board.columns} and "control" in board.select_dtypes(bool)
     if not (known and board.loc[~board["control"], "verdict"].isin(verdicts.VALUES).all()):
-        raise GlassnetsError(
-            f"expected a leaderboard of methods in {path}, got another table: "
-            f"`make run DATASET={dataset}` writes it"
-        )
+        raise another_table("a leaderboard of methods", path, dataset)
     return board
+
+
+def another_table(expected: str, path: Path, dataset: str) -> GlassnetsError:
+    """That a file of results has not the table that was expected."""
+    return GlassnetsError(
+        f"expected {expected} in {path}, got another table: `make run DATASET={dataset}` writes it"
+    )
 
 
 def resolved(

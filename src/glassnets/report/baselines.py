@@ -90,7 +90,7 @@ def conclusions(families: pd.DataFrame, baselines: Beside, setting: Setting) -> 
         )
     else:
         form = (
-            "{Image} by {image}, no difference was shown between a family and {baseline} (the "
+            "{Image} by {image}, no difference was shown between any family and {baseline} (the "
             "smallest Holm-adjusted p {p})."
         )
     words = setting.inputs.words

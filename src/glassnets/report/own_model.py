@@ -55,7 +55,7 @@ def page(judged: JudgedModel, name: str, picture: str) -> str:
         notes=judged.notes,
         players=_PLAYERS[judged.kind],
         removals=[removal for removal in REMOVALS if removal in present],
-        marked=not judged.not_made,
+        marked=not results.choices.empty,
         decisions=verdicts.decisions({"believe first": results}, _inputs(judged).words),
         tests=_tests(judged),
         leaderboard=readable,

@@ -168,6 +168,8 @@ def test_a_manifest_too_few_and_one_too_many_are_named(inside, checked_out):
     [
         ("README.md", "| family | MNIST, accuracy", "99.", "99.9"),
         ("README.zh.md", "| 网络类型 | MNIST，准确率", "99.", "99.9"),
+        ("README.md", "| family | MNIST: believe first", "RISE", "occlusion"),
+        ("README.zh.md", "| 网络类型 | MNIST：首先可信", "RISE", "遮挡"),
         ("docs/explanation/recipes.md", "| family | official split", "99.", "99.9"),
         ("docs/former-verdicts.md", "## digits\n\n| former method", "kept", "withdrawn: fails"),
     ],
@@ -185,12 +187,20 @@ def test_an_edited_cell_of_a_page_is_named_and_mended(inside, checked_out, page,
 def test_former_verdicts_are_kept_while_what_became_of_them_is_counted(inside):
     page, heading = "docs/former-verdicts.md", "## digits\n\n| former method"
     row = next(row for row in readme.expected()[heading] if "✗ kept |" in row)
-    inside(
-        page, row, row.replace("✗ kept |", "✓ kept |", 1)
-    )  # that it passed is for the page to say
+    passed = row.replace("✗ kept |", "✓ kept |", 1)  # which is for the page to say
+    inside(page, row, passed)
     of_row, *of_counts = readme.readme().faults
     assert "| ✓ withdrawn: fails |" in of_row
     assert len(of_counts) == 2
+
+
+@pytest.mark.parametrize(("old", "new"), [("✗ kept |", "kept |"), ("✗ kept |", ""), (":", " ")])
+def test_a_former_verdict_that_is_lost_is_not_written_over(inside, old, new):
+    page, heading = "docs/former-verdicts.md", "## digits\n\n| former method"
+    row = next(row for row in readme.expected()[heading] if ":" in row and "✗ kept |" in row)
+    inside(page, row, row.replace(old, new, 1))
+    with pytest.raises(GlassnetsError, match=rf"{page}, line \d+: expected of each family ✓ or ✗"):
+        readme.write()
 
 
 def test_a_row_that_is_missing_is_named_and_written(inside, checked_out):

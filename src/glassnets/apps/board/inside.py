@@ -11,7 +11,7 @@ from glassnets import config
 from glassnets.errors import GlassnetsError, ParameterError
 from glassnets.pipeline import artefacts, studies
 from glassnets.pipeline.probed import TRAINED
-from glassnets.pipeline.trained import Trained
+from glassnets.pipeline.trained import Trained, another_table
 from glassnets.representations.activations import After, Floats, Responses, unit_layers
 from glassnets.representations.answers import SIGNIFICANT
 from glassnets.representations.lesions import Lesions, losses
@@ -118,10 +118,7 @@ def described(network: Trained) -> dict[tuple[str, int], dict[str, Any]]:
         return {}
     table = artefacts.load_table(path)
     if not {*table} >= _COLUMNS:
-        raise GlassnetsError(
-            f"expected what units are like in {path}, got another table: "
-            f"`make run DATASET={network.dataset}` writes it"
-        )
+        raise another_table("what units are like", path, network.dataset)
     own = table[(table["network"] == TRAINED) & (table["seed"] == network.seed)]
     rows: list[Any] = own.to_dict("records")
     return {(row["layer"], row["unit"]): row for row in rows}

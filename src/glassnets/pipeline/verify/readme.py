@@ -12,11 +12,13 @@ from glassnets.errors import GlassnetsError
 from glassnets.pipeline import artefacts
 from glassnets.pipeline.verify import Outcome
 from glassnets.report.formats import ends, interval_of, mean_and_sd
+from glassnets.report.languages import joined, say, variant
 from glassnets.report.verdicts import marked
 
 _DATASETS = ("mnist", "digits", "planted")
 _FAMILIES = ("feedforward", "lstm", "cnn", "attention")  # of the article, and of every dataset
-_WAS = {"✓ passed": HOLDS, "✗ failed": FAILS}  # of former verdicts
+_BOTH = (*_FAMILIES, "spiking")  # of MNIST and digits
+_WAS = {"✓": ("passed", HOLDS), "✗": ("failed", FAILS)}  # of former verdicts, by their mark
 _FORMER = "## {}\n\n| former method"  # of docs/former-verdicts.md
 
 
@@ -78,9 +80,11 @@ def expected() -> dict[str, list[str]]:
     tables: dict[str, list[tuple[str, ...]]] = {
         "| family | MNIST, accuracy": accuracies,
         "| 网络类型 | MNIST，准确率": accuracies,  # of README.zh.md
+        "| family | MNIST: believe first": [_first(family, "en") for family in _BOTH],
+        "| 网络类型 | MNIST：首先可信": [_first(family, "zh") for family in _BOTH],
         "| family | official split": [_against_the_article(family) for family in _FAMILIES],
-        "| family | holds / undecided / fails": [_beliefs(f) for f in (*_FAMILIES, "spiking")],
-        "| family | MNIST: method / reference": [_spread(f) for f in (*_FAMILIES, "spiking")],
+        "| family | holds / undecided / fails": [_beliefs(f) for f in _BOTH],
+        "| family | MNIST: method / reference": [_spread(f) for f in _BOTH],
         **{_FORMER.format(dataset): rows for dataset, rows in former.items()},
         "| former verdict | kept": _counts(former.values()),
     }
@@ -136,6 +140,23 @@ def _beliefs(family: str) -> tuple[str, ...]:
     return (family, counts, *(by_removal[removal] for removal in (*REMOVALS, "all")))
 
 
+def _first(family: str, language: str) -> tuple[str, ...]:
+    """Of MNIST and digits which variant to believe first, and how many verdicts hold."""
+    texts = []
+    for dataset in ("mnist", "digits"):
+        board = _cell(dataset, "leaderboards", family)
+        verdicts = board.loc[~board["control"], "verdict"]
+        own = _cell(dataset, "first", family).query("removal == 'all'")
+        [first] = own["variants"]
+        names = first.split(", ")
+        if {*names} <= {*board["method"]}:
+            texts.append(getattr(joined(map(variant, names)), language))
+        else:  # none holds, or depends on the removal
+            texts.append(getattr(say(first), language))
+        texts.append(f"{(verdicts == HOLDS).sum()} / {len(verdicts)}")
+    return (family, *texts)
+
+
 def _spread(family: str) -> tuple[str, ...]:
     texts: list[str] = []
     for dataset in _DATASETS:
@@ -157,22 +178,29 @@ def _spread(family: str) -> tuple[str, ...]:
 def _former(dataset: str) -> list[tuple[str, ...]]:
     """Of each former verdict on a dataset what it was, which its page alone says, and what the
     verdict on the variant that is alike now is."""
-    _, _, present = _found(_FORMER.format(dataset))
+    page, place, present = _found(_FORMER.format(dataset))
     boards = [_cell(dataset, "leaderboards", f).set_index("method") for f in _FAMILIES]
     rows = []
-    for line in present:
+    for number, line in enumerate(present, start=place + 1):
         method, variant, *cells = (cell.strip() for cell in line.strip("|").split("|"))
-        each = zip(cells, boards, strict=True)
-        became = (_became(cell[:1], board.T.get(variant)) for cell, board in each)
+        try:
+            each = zip(cells, boards, strict=True)
+            became = [_became(cell, board, variant) for cell, board in each]
+        except (ValueError, KeyError):
+            raise GlassnetsError(
+                f"{page}, line {number}: expected of each family ✓ or ✗, what {variant} was, or – "
+                f"where it has no such variant, got {line}"
+            ) from None
         rows.append((method, variant, *became))
     return rows
 
 
-def _became(mark: str, now: pd.Series | None) -> str:
+def _became(cell: str, board: pd.DataFrame, variant: str) -> str:
     """``✓ kept, unstable``, ``✗ withdrawn: undecided``; – where a family had no such method."""
-    was = {former[0]: value for former, value in _WAS.items()}.get(mark)
-    if was is None or now is None:
-        return "–"
+    if cell == "–":
+        return cell
+    mark = cell[:1]
+    (_, was), now = _WAS[mark], board.loc[variant]
     if now["verdict"] != was:
         return f"{mark} withdrawn: {now['verdict']}"
     return f"{mark} kept, unstable" if now["unstable"] else f"{mark} kept"
@@ -183,12 +211,12 @@ def _counts(tables: Iterable[list[tuple[str, ...]]]) -> list[tuple[str, ...]]:
     undecided, and the opposite."""
     cells = [cell for rows in tables for _, _, *own in rows for cell in own]
     counted = []
-    for former in _WAS:
-        own = [cell[2:] for cell in cells if cell[0] == former[0]]
+    for mark, (former, _) in _WAS.items():
+        own = [cell[2:] for cell in cells if cell[0] == mark]
         unstable, undecided = own.count("kept, unstable"), own.count(f"withdrawn: {UNDECIDED}")
         kept = own.count("kept") + unstable
         counts = (kept, unstable, undecided, len(own) - kept - undecided)
-        counted.append((former, *map(str, counts)))
+        counted.append((f"{mark} {former}", *map(str, counts)))
     return counted
 
 
