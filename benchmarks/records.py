@@ -54,15 +54,17 @@ Job = tuple[str, int]  # a network to train: recipe, seed
 
 @dataclass(frozen=True)
 class Distillation:
-    """By which recipe a network's teacher is trained, and how it learns from it: see ``distilled``.
-    The teacher is of the next seed, so that it did not begin with the same weights."""
+    """The recipe and seed of the network that teaches those of all seeds, and how they learn from
+    it: see ``distilled``."""
 
     teacher: str
+    seed: int
     weight: float
     temperature: float
 
-    def teacher_of(self, seed: int) -> Job:
-        return self.teacher, (seed + 1) % SEEDS
+    @property
+    def job(self) -> Job:
+        return self.teacher, self.seed
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def train(name: str, seed: int) -> dict[str, Any]:
     model, _ = networks.build(data, recipe.family)
     student, how = model, recipe.distillation
     if how:
-        of, weights = by_name[how.teacher], artefacts.weights("records", *how.teacher_of(seed))
+        of, weights = by_name[how.teacher], artefacts.weights("records", *how.job)
         student = distilled(model, networks.load(of.data, of.family, weights)[0], how)
     steps = training.steps_per_epoch(parts["train"], cell.training)
     bar = tqdm(total=cell.training.epochs * steps, desc=f"{name} seed {seed}", unit="batch")
@@ -162,7 +164,7 @@ def train(name: str, seed: int) -> dict[str, Any]:
         "recipe": name,
         "seed": seed,
         "parameters": model.count_params(),
-        "teacher": how.teacher if how else "",
+        "teacher": f"{how.teacher} {how.seed}" if how else "",
         "epochs": cell.training.epochs,
         "best_epoch": int(history["val_loss"].argmin()) + 1,
         "cpu_hours": watch.cpu / 3600,
@@ -261,7 +263,7 @@ the test part once. Written by `benchmarks/records.py` from `networks.csv`.
 - ±: standard deviation over seeds, which are in brackets.
 - *Averaged over shifts*: the mean of the probabilities of the image and of the same moved by a
   pixel in each of eight directions.
-- *Teacher*: the network, of the next seed, whose probabilities this one learnt beside the labels
+- *Teacher*: the recipe and seed of the network whose probabilities these learnt beside the labels
   (distillation; Hinton, Vinyals & Dean 2015); CPU hours include its answers, not its training.
 - Augmentation of feedforward and of the CNN's seeds 0 to 2 grew in strength, later ones' in the
   share of images that it changes, which showed no difference on validation images.
@@ -313,11 +315,11 @@ def jobs(names: Sequence[str], by_name: Mapping[str, Recipe]) -> list[list[Job]]
         return 1 + generation(how.teacher) if how else 0
 
     def want(job: Job) -> None:
-        name, seed = job
+        name, _ = job
         waves.setdefault(generation(name), set()).add(job)
         how = by_name[name].distillation
-        if how and not artefacts.weights("records", *how.teacher_of(seed)).exists():
-            want(how.teacher_of(seed))
+        if how and not artefacts.weights("records", *how.job).exists():
+            want(how.job)
 
     for job in product(names, range(SEEDS)):
         if job not in have:

@@ -56,7 +56,7 @@ def test_of_a_function_what_needs_its_inside_is_not_tested():
     undefined = [note for note in judged.notes if note.startswith("not defined")]
     assert "gradient" in undefined[0]
     assert any("log-odds" in note for note in judged.notes)
-    assert "Not tested, hence no verdict holds" in str(judged)
+    assert "No verdict holds, since not all could be tested" in str(judged)
 
 
 def test_what_passes_all_that_was_tested_is_supported_and_none_else():
@@ -202,10 +202,23 @@ def test_a_few_labels_that_are_names_are_no_places():
         return np.column_stack([np.full(len(rows), 0.1), 0.9 * fitted()(rows)])
 
     own = LABELS + 2
+    [warning] = judge(fitted(), ROWS[:40], own[:40], **FEW).warnings
+    assert warning.startswith("classes in the order 2, 3: give class_names")
     names = ["1", "2", "3"]
     judged = judge(three, ROWS[:40], own[:40], ROWS[40:], own[40:], class_names=names, **FEW)
     assert judged.accuracy > 0.8
     assert set(judged.attributions["labels"]) == {1, 2}
+
+
+@pytest.mark.parametrize(("levels", "share"), [((0, 255), "0.39"), ((-50, 50), "1")])
+def test_levels_that_take_little_of_the_scale_are_warned_of(levels, share):
+    images = RNG.random((60, 4, 4))
+    images.flat[:2] = 0, 1
+    model = fitted()
+    judged = judge(lambda x: model(x.reshape(len(x), -1)[:, :6]), images, scale=levels, **FEW)
+    [warning] = judged.warnings
+    low, high = levels
+    assert warning.startswith(f"the images take {share} % of the scale, {low} to {high}: check")
 
 
 def test_inputs_of_another_scale_are_warned_of():

@@ -55,7 +55,7 @@ def test_the_words():
         "    insertion − deletion ↑: 0.50 (0.40 to 0.60); infidelity ↓: 0.03 (0.01 to 0.05)\n"
         "  occlusion:mean: fails: fails label randomization; not above edges\n"
         "    insertion − deletion ↑: 0.30 (0.20 to 0.40); infidelity ↓: 2.00 (1 to 3)\n"
-        "In place of absent pixels: mean, the mean training image.\n"
+        "In place of absent pixels: mean (the mean training image).\n"
         "Scores are means over the dataset's sample, with 95 % intervals; they judge the method, "
         "not this picture.\n"
         "↑: higher is better; ↓: lower; → 0: nearer to 0; unsigned: warns, but fails none."

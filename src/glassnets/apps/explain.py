@@ -22,7 +22,7 @@ from glassnets.attribution.verdicts import FAILS, UNDECIDED
 from glassnets.config.schema import Dataset, Reference
 from glassnets.data import pictures
 from glassnets.data.inputs import Inputs
-from glassnets.errors import GlassnetsError, ParameterError, in_one_line
+from glassnets.errors import ParameterError, in_one_line
 from glassnets.pipeline import artefacts, trained
 from glassnets.pipeline.trained import Trained
 from glassnets.report import explained, leaderboards, verdicts
@@ -144,6 +144,7 @@ def command(
     level = params.evaluation.confidence_level
     steps = (*fitted.steps, *[UNLIKE] * fitted.unlike)
     png = explained.figure(fitted.image, steps, explanations, level, inputs)
+    again = " over the one of before" if output.exists() else ""
     with artefacts.replacing(output) as (partial,):
         partial.write_bytes(png)
     print(*fitted.steps, explained.text(explanations, level, inputs), sep="\n")
@@ -151,7 +152,7 @@ def command(
         print(UNLIKE)
     for line in depends:
         print(line)
-    print(f"wrote {pictures.printable(output)}")
+    print(f"wrote {pictures.printable(output)}{again}")
 
 
 def _class(option: str, wanted: str | None, data: Dataset, inputs: Inputs) -> int | None:

@@ -119,7 +119,11 @@ def _labels(name: str, labels: Any, count: int) -> NDArray[Any]:
 
 
 def numbered(
-    data: Data, classes: int, class_names: Sequence[str] | None, notes: list[str]
+    data: Data,
+    classes: int,
+    class_names: Sequence[str] | None,
+    notes: list[str],
+    warnings: list[str],
 ) -> tuple[Data, tuple[str, ...]]:
     """The data with labels as numbers from 0, and the classes' names."""
     names = named("class_names", class_names, classes)
@@ -138,7 +142,7 @@ def numbered(
         order = np.arange(classes)
     elif len(known) == classes:
         order = known
-        notes.append(
+        (warnings if whole else notes).append(  # numbers that are none of 0, 1, … may be mistaken
             f"classes in the order {', '.join(map(str, known))}: give class_names if it is another"
         )
     else:

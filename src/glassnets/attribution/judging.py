@@ -34,6 +34,7 @@ from glassnets.errors import GlassnetsError, ParameterError
 
 Arrays = dict[str, NDArray[Any]]
 
+_LEAST_OF_SCALE = 0.02  # that images take, below which it is doubted
 # What a test needs that a model alone may not have.
 _LACKS = dict.fromkeys(verdicts.TESTS, "scores") | {
     "parameter randomization": "weights to draw anew",
@@ -114,10 +115,13 @@ class JudgedModel:
         return "\n".join([*(f"Warning: {each}." for each in self.warnings), *self.conclusions()])
 
     def conclusions(self) -> list[str]:
-        """What can be believed, first; then what could not be tested."""
+        """What could not be tested, if so; what can be believed; how many verdicts hold."""
         first, count = self.summary["believe_first"], len(self.made)
         every = f"{count} of {count + len(self.not_made)} tests"
         lines = []
+        if self.not_made:
+            lacks = "; ".join(f"{test}, for want of {lack}" for test, lack in self.not_made.items())
+            lines.append(f"No verdict holds, since not all could be tested: {lacks}.")
         if first:
             rest = len(self.supported) - len(first)
             above = f"; none of the other {rest} that pass is shown to score above" if rest else ""
@@ -127,15 +131,11 @@ class JudgedModel:
                 f"({every}){above}."
             )
         elif self.supported:
-            by_removal = "; ".join(
-                f"by {removal}: {', '.join(names)}"
-                for removal, names in self.summary["first_by_removal"].items()
-                if names
-            )
             lines.append(
                 f"Of {self.summary['methods']} variants {len(self.supported)} pass all tests that "
                 f"could be made ({every}). Which to believe first depends on what takes the place "
-                f"of absent values: {by_removal}."
+                "of absent values: see the page's first table, or first_by_removal of the summary. "
+                f"If no row there is your question: {self.best}, the first by score over all rows."
             )
         else:
             best = self.board.set_index("method").loc[verdicts.best(self.board)]
@@ -145,12 +145,9 @@ class JudgedModel:
             )
         failed = int((self.board["verdict"] == verdicts.FAILS).sum())
         lines.append(
-            f"Verdicts: {self.summary[verdicts.HOLDS]} hold, {self.summary[verdicts.UNDECIDED]} "
-            f"are undecided, {failed} fail."
+            f"Verdicts that hold: {self.summary[verdicts.HOLDS]}; undecided: "
+            f"{self.summary[verdicts.UNDECIDED]}; that fail: {failed}."
         )
-        if self.not_made:
-            lacks = "; ".join(f"{test}, for want of {lack}" for test, lack in self.not_made.items())
-            lines.append(f"Not tested, hence no verdict holds: {lacks}.")
         return lines
 
 
@@ -230,7 +227,8 @@ def judge(
     drawn = arguments.drawn(how, images, labels, train_images, train_labels, sample, seed, notes)
     reading: Any = {"clip": clip, "batch_size": batch_size, "masked": masked, "returns": returns}
     network = explained(model, how, drawn, notes, **reading)
-    drawn, names = arguments.numbered(drawn, network.classes, class_names, notes)
+    warnings: list[str] = []
+    drawn, names = arguments.numbered(drawn, network.classes, class_names, notes, warnings)
     network = replace(network, labels=drawn.reference_labels)
     columns = arguments.named("column_names", column_names, network.image_shape[1])
     settings = defaults.settings(
@@ -258,6 +256,7 @@ def judge(
     predictions = outputs[0].argmax(axis=1).astype(np.int32)
     accuracy = None if drawn.labels is None else float((drawn.labels == predictions).mean())
     notes += _about(predictions, accuracy)
+    warnings += _doubts(drawn, accuracy, how)
     maps, scores, of_network = _judged(
         network, rivals, drawn, predictions, defined, settings, memorise, progress, notes
     )
@@ -288,7 +287,7 @@ def judge(
         tables=dict(outcome.tables(scores, controls, made, settings.references, evaluation)),
         attributions=arrays,
         notes=tuple(notes),
-        warnings=tuple(_doubts(drawn.labels, accuracy, kind)),
+        warnings=tuple(warnings),
         made=tuple(tests),
         not_made={test: _LACKS[test] for test in verdicts.TESTS if test not in tests},
         accuracy=accuracy,
@@ -321,19 +320,28 @@ def _undefined(settings: Attribution, network: Explained) -> list[str]:
     ]
 
 
-def _doubts(labels: NDArray[Any] | None, accuracy: float | None, kind: Kind) -> list[str]:
-    """Whether the predictions make it doubtful that the model was given what it takes."""
-    if labels is None or accuracy is None:
-        return []
-    frequent = np.bincount(labels).max() / len(labels)
-    if accuracy > frequent:
-        return []
-    usual = ", pixels 0 to 1, -1 to 1 or 0 to 255 (scale)" if kind == "image" else ""
-    return [
-        f"the model is right on {100 * accuracy:.1f} % of what is explained, and the most frequent "
-        f"class alone would be on {100 * frequent:.1f} %: check first that the inputs have the "
-        f"scale of its training{usual}, then the order of classes"
-    ]
+def _doubts(data: arguments.Data, accuracy: float | None, how: Layout) -> list[str]:
+    """What makes it doubtful that the model was given what it takes: levels that are but a small
+    part of an image's scale, no more right predictions than by the most frequent class."""
+    doubts = []
+    share = np.ptp(data.images) / 255
+    if how.kind == "image" and share < _LEAST_OF_SCALE:
+        low, high = how.levels
+        doubts.append(
+            f"the images take {100 * share:.2g} % of the scale, {low:g} to {high:g}: check that it "
+            "is that of the model's training"
+        )
+    if data.labels is None or accuracy is None:
+        return doubts
+    frequent = np.bincount(data.labels).max() / len(data.labels)
+    if accuracy <= frequent:
+        usual = ", pixels 0 to 1, -1 to 1 or 0 to 255 (scale)" if how.kind == "image" else ""
+        doubts.append(
+            f"the model is right on {100 * accuracy:.1f} % of what is explained, and the most "
+            f"frequent class alone would be on {100 * frequent:.1f} %: check first that the inputs "
+            f"have the scale of its training{usual}, then the order of classes"
+        )
+    return doubts
 
 
 def _about(predictions: NDArray[Any], accuracy: float | None) -> list[str]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from glassnets.config.schema import Kind
 from glassnets.data.inputs import Inputs
-from glassnets.report import drawing, kinds
+from glassnets.report import drawing, kinds, verdicts
 from glassnets.report.drawing import GREY
 from glassnets.report.formats import percent, probability
 from glassnets.report.leaderboards import CONTROL, FRAMES, MARKS, Verdict, titled
@@ -132,24 +132,15 @@ def _prediction(explanation: Explanation, inputs: Inputs) -> str:
     )
 
 
-# What a variant's reference says.
-_ABSENT = {
-    "black": "black",
-    "mean": "the mean training image",
-    "blur": "the image, blurred",
-    "draws": "training images",
-}
-
-
 def _references(explanation: Explanation) -> set[str]:
     return {match[1] for v in explanation.attributions if (match := re.search(r":(\w+)", v))}
 
 
 def _absent(explanations: Sequence[Explanation], inputs: Inputs) -> str:
-    """``In place of absent pixels: mean, the mean training image.``"""
+    """``In place of absent pixels: mean (the mean training image).``"""
     present = set().union(*map(_references, explanations))
-    each = "; ".join(f"{name}, {what}" for name, what in _ABSENT.items() if name in present)
-    return inputs.words.of(f"In place of absent pixels: {each}.")
+    words = inputs.words
+    return f"In place of absent {words.players}: {verdicts.absent(present, words)}."
 
 
 def _about_scores(

@@ -24,7 +24,7 @@ from glassnets.report.drawing import COLOURS, GREY, MAP, coloured
 MAX_COLUMNS = 12  # of a table, in a picture
 FOR, AGAINST = "#B2182B", "#2166AC"  # the ends of the colours of maps
 _LINES = ["#222222", *COLOURS]
-_GREY: dict[str, Any] = {"cmap": "gray_r", "vmin": 0, "vmax": 255}
+_GREY: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 255}
 _MAP: dict[str, Any] = {"cmap": MAP, "vmin": -1, "vmax": 1}
 
 Maps = NDArray[Any]

@@ -55,6 +55,7 @@ def page(judged: JudgedModel, name: str, picture: str) -> str:
         notes=judged.notes,
         players=_PLAYERS[judged.kind],
         removals=[removal for removal in REMOVALS if removal in present],
+        references=verdicts.absent(present, _inputs(judged).words),
         marked=not results.choices.empty,
         decisions=verdicts.decisions({"believe first": results}, _inputs(judged).words),
         tests=_tests(judged),
@@ -66,12 +67,13 @@ def page(judged: JudgedModel, name: str, picture: str) -> str:
             )
             if why and method not in judged.supported
         ],
+        unstable=section["unstable"],
         picture=picture,
         shares=verdicts.shares({name: results}).rename(columns={name: "share"}),
         effects=section["effects"],
         taus=section["taus"],
         detectable={t: number(d, 2) for t, d in judged.summary["detectable"].items()},
-        scores=list(measured.values()),
+        scores=measured,
         said=_inputs(judged).words.of,
         limits=[
             f"{test[0].upper()}{test[1:]} was not tested, for want of {lack}: {_UNTESTED[test]}."

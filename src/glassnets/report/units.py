@@ -449,7 +449,7 @@ def fields_picture(
             best = own[f"preferred/{TRAINED}/{seed}/{layer}"][unit]
             rows = pd.Index(test["index"]).get_indexer(pd.Index(own["index"][best]))
             for panel, image in zip(axes[1:6], test["images"][rows], strict=True):
-                panel.imshow(image, cmap="gray_r")
+                panel.imshow(image, cmap="gray")
             for panel, field in zip(axes[6:], ("average", "gradient"), strict=True):
                 values = own[f"{field}/{layer}"][place]
                 values = values if values.ndim == 2 else values.sum(axis=-1)

@@ -29,6 +29,13 @@ QUESTIONS = {
     "noisy_linear": "what the surrounding pixels do not tell already",
     "all": "whichever of these",
 }
+# What a reference puts in the place of an absent pixel.
+ABSENT = {
+    "black": "level 0",
+    "mean": "the mean training image",
+    "blur": "the image, blurred",
+    "draws": "training images",
+}
 DEPENDS = "depends on the removal"  # which variant to believe first
 # Scores of the page's tables; the others are in leaderboards.csv.
 _SHOWN = ("own_minus_others", "faithfulness_correlation", "class_correlation", "average_precision")
@@ -53,7 +60,16 @@ def conclusion(family: str, results: Results) -> str:
             f"{text}believe {listed(first)} first: by no removal, its own reference left out, is "
             "another that holds shown to score above it."
         )
-    return f"{text}which to believe first depends on the removal."
+    return (
+        f"{text}which to believe first depends on the removal; over all removals {best(board)} has "
+        "the highest score."
+    )
+
+
+def absent(references: Collection[str], words: Words = WORDS["image"]) -> str:
+    """What these references put in the place of an absent player: ``mean (the mean
+    training image), draws (training images)``."""
+    return words.of(listed(f"{name} ({ABSENT[name]})" for name in ABSENT if name in references))
 
 
 def _counted(count: int, verb: str) -> str:
@@ -81,6 +97,7 @@ def page(results: Mapping[str, Results], trials: Trials, setting: Setting, pictu
         "verdicts.md",
         setting=setting,
         removals=[removal for removal in REMOVALS if removal in present],
+        references=absent(present, setting.inputs.words),
         controls=leaderboards.controls(boards),
         picture=picture,
         conclusions=conclusions(results),

@@ -31,6 +31,7 @@ DEFINED = {
     "attention": EVERYWHERE | {"attention_rollout", "attention_relevance"},
     "lstm": EVERYWHERE | {"temporal_saliency_rescaling"},
 }
+SENSITIVITIES = {"gradient", "smoothgrad"}
 QUICK = {
     "integrated_gradients": {"steps": 5},
     "smoothgrad": {"draws": 7},
@@ -220,8 +221,7 @@ def test_new_weights_are_explained_at_once(linear, draw_images):
 def test_what_is_declared_of_methods():
     complete = {name for name, method in METHODS.items() if method.complete}
     assert complete == {"integrated_gradients", "kernel_shap", "kernel_shap_shifted"}
-    sensitivities = {name for name, method in METHODS.items() if method.sensitivity}
-    assert sensitivities == {"gradient", "smoothgrad"}
+    assert {name for name, method in METHODS.items() if method.sensitivity} == SENSITIVITIES
     assert (
         *("random_map", "edges", "difference", "absolute_difference"),
         *("class_template", "linear_classifier", "nearest_other_class"),

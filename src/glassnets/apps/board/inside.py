@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnets import config
-from glassnets.errors import GlassnetsError, ParameterError
+from glassnets.errors import ParameterError
 from glassnets.pipeline import artefacts, studies
 from glassnets.pipeline.probed import TRAINED
 from glassnets.pipeline.trained import Trained, another_table

@@ -141,11 +141,13 @@ def _beliefs(family: str) -> tuple[str, ...]:
 
 
 def _first(family: str, language: str) -> tuple[str, ...]:
-    """Of MNIST and digits which variant to believe first, and how many verdicts hold."""
+    """Of MNIST and digits which variant to believe first, and how many verdicts hold, in brackets
+    how many of these are unstable."""
     texts = []
     for dataset in ("mnist", "digits"):
         board = _cell(dataset, "leaderboards", family)
-        verdicts = board.loc[~board["control"], "verdict"]
+        variants = board[~board["control"]]
+        holds = variants[variants["verdict"] == HOLDS]
         own = _cell(dataset, "first", family).query("removal == 'all'")
         [first] = own["variants"]
         names = first.split(", ")
@@ -153,7 +155,7 @@ def _first(family: str, language: str) -> tuple[str, ...]:
             texts.append(getattr(joined(map(variant, names)), language))
         else:  # none holds, or depends on the removal
             texts.append(getattr(say(first), language))
-        texts.append(f"{(verdicts == HOLDS).sum()} / {len(verdicts)}")
+        texts.append(f"{len(holds)} of {len(variants)} ({holds['unstable'].sum()})")
     return (family, *texts)
 
 
