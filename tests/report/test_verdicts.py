@@ -129,7 +129,7 @@ def test_each_family_has_a_conclusion(cells):
     depends = changed(cells["a"], believe_first=[])
     assert verdicts.conclusion("d", depends) == (
         "d: of 3 variants 2 hold, 0 undecided, 1 fails; which to believe first depends on the "
-        "removal; over all removals rise:mean has the highest score."
+        "removal; of those that hold rise:mean has the highest score over all removals."
     )
 
 
