@@ -61,8 +61,8 @@ def conclusion(family: str, results: Results) -> str:
             "another that holds shown to score above it."
         )
     return (
-        f"{text}which to believe first depends on the removal; of those that hold {best(board)} has "
-        "the highest score over all removals."
+        f"{text}which to believe first depends on the removal; of those that hold {best(board)} "
+        "has the highest score over all removals."
     )
 
 
