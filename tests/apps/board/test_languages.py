@@ -144,7 +144,7 @@ def of_server():
                 function.body = []
         for call in ast.walk(tree):
             if isinstance(call, ast.Call) and re.search(
-                r"((Glassnets|Parameter|File)Error|Verdict|_refusal|steps\.append)$",
+                r"((Glassnets|Parameter|File)Error|Verdict|_refusal|steps\.append|another_table)$",
                 ast.unparse(call.func),
             ):
                 found |= {template(each) for each in call.args if template(each)}
