@@ -8,7 +8,6 @@ NumPy is imported in the fixtures, after the processor is pinned.
 import functools
 import random
 import shutil
-import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,8 +22,6 @@ hypothesis.settings.load_profile("glassnets")
 
 runtime.pin_processor()  # before anything imports NumPy
 
-HAD_TENSORFLOW = pytest.StashKey[bool]()
-
 
 def pytest_collection_modifyitems(items):
     """Whole pipelines first: they take longest, and what begins last ends last."""
@@ -32,18 +29,10 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.hookimpl(tryfirst=True)  # before fixtures
-def pytest_runtest_setup(item):
+def pytest_runtest_setup():
     """Gives weights that a test draws without a seed the same values in every run, in any order:
     Keras takes seeds from this module."""
     random.seed(0)
-    item.stash[HAD_TENSORFLOW] = "tensorflow" in sys.modules
-
-
-def pytest_runtest_teardown(item):
-    """Names a test that imports TensorFlow without starting it, which would break others that run
-    after it in its process."""
-    if not item.stash[HAD_TENSORFLOW] and (tf := sys.modules.get("tensorflow")):
-        assert tf.config.threading.get_intra_op_parallelism_threads(), "needs fixture tensorflow"
 
 
 ROOT = Path(__file__).parents[1]
