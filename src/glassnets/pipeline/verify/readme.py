@@ -11,8 +11,8 @@ from glassnets.attribution.verdicts import FAILS, HOLDS, UNDECIDED, VALUES
 from glassnets.errors import GlassnetsError
 from glassnets.pipeline import artefacts
 from glassnets.pipeline.verify import Outcome
+from glassnets.report import languages
 from glassnets.report.formats import ends, interval_of, mean_and_sd
-from glassnets.report.languages import joined, say, variant
 from glassnets.report.verdicts import marked
 
 _DATASETS = ("mnist", "digits", "planted")
@@ -152,10 +152,11 @@ def _first(family: str, language: str) -> tuple[str, ...]:
         [first] = own["variants"]
         names = first.split(", ")
         if {*names} <= {*board["method"]}:
-            texts.append(getattr(joined(map(variant, names)), language))
+            said = languages.joined(map(languages.variant, names))
         else:  # none holds, or depends on the removal
-            texts.append(getattr(say(first), language))
-        texts.append(f"{len(holds)} of {len(variants)} ({holds['unstable'].sum()})")
+            said = languages.say(first)
+        texts.append(getattr(said, language))
+        texts.append(f"{len(holds)} / {len(variants)} ({holds['unstable'].sum()})")
     return (family, *texts)
 
 
