@@ -27,6 +27,7 @@ import numpy as np
 import pandas as pd
 import typer
 
+from glassnets.errors import in_one_line
 from glassnets import config, runtime
 from glassnets.attribution.methods import Explained, explain
 from glassnets.attribution.methods.perturbations import grid_of_patches, windows
@@ -391,4 +392,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with in_one_line("other programs closed"):
+        typer.run(main)

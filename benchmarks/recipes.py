@@ -33,6 +33,7 @@ from scipy import stats
 from sklearn.metrics import accuracy_score, log_loss
 from tqdm import tqdm
 
+from glassnets.errors import in_one_line
 from glassnets import config, registry, runtime
 from glassnets.config.schema import Muon, Training
 from glassnets.data import Arrays, splits
@@ -691,4 +692,5 @@ def page() -> None:
 
 
 if __name__ == "__main__":
-    app()
+    with in_one_line("other programs closed"):
+        app()

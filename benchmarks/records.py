@@ -3,6 +3,7 @@
     python benchmarks/records.py train              # every recipe: some ten hours of two cores
     python benchmarks/records.py train feedforward  # one
     python benchmarks/records.py page               # the page anew, from networks.csv
+    python benchmarks/records.py apply cnn          # a recipe into params.yaml, for the pipeline
 
 Trains by results/records/recipes.yaml, each network in a process of its own, which at its end adds
 its row to networks.csv and its probabilities to predictions/; what is there is not trained again.
@@ -29,6 +30,7 @@ import numpy as np
 import pandas as pd
 import typer
 from dvc.utils.collections import merge_dicts
+from dvc.utils.serialize import modify_yaml
 from numpy.typing import NDArray
 from recipes import Watch, held_to, on_this_machine, spread
 from ruamel.yaml import YAML
@@ -36,6 +38,7 @@ from scipy import ndimage
 from sklearn.metrics import accuracy_score, log_loss
 from tqdm import tqdm
 
+from glassnets.errors import in_one_line
 from glassnets import config, runtime
 from glassnets.config.schema import Dataset
 from glassnets.data import splits
@@ -69,17 +72,13 @@ class Distillation:
 
 @dataclass(frozen=True)
 class Recipe:
-    """data: MNIST with its official split and, of this family, the network and training."""
+    """given: what differs from params.yaml in this family's network and training. data: MNIST with
+    its official split and these."""
 
     family: str
+    given: dict[str, Any]
     data: Dataset
     distillation: Distillation | None
-
-
-def written() -> dict[str, dict[str, Any]]:
-    """recipes.yaml."""
-    recipes: dict[str, dict[str, Any]] = YAML(typ="safe", pure=True).load(HERE / "recipes.yaml")
-    return recipes
 
 
 def recipes() -> dict[str, Recipe]:
@@ -88,7 +87,7 @@ def recipes() -> dict[str, Recipe]:
     params = yaml.load(artefacts.params_file())
     params["mnist"]["split"] = "official"
     found = {}
-    for name, given in written().items():
+    for name, given in yaml.load(HERE / "recipes.yaml").items():
         family, how = given.pop("family", name), given.pop("distillation", None)
         own = copy.deepcopy(params)
         merge_dicts(own["mnist"][family], given)
@@ -96,7 +95,7 @@ def recipes() -> dict[str, Recipe]:
             path = Path(folder) / "params.yaml"
             yaml.dump(own, path)
             data = config.load(path).dataset("mnist")
-        found[name] = Recipe(family, data, Distillation(**how) if how else None)
+        found[name] = Recipe(family, given, data, Distillation(**how) if how else None)
     return found
 
 
@@ -232,7 +231,7 @@ def add(row: dict[str, Any]) -> None:
 def write_page() -> None:
     rows = known()
     table = []
-    for name in written():
+    for name in recipes():
         own = rows[rows["recipe"] == name].sort_values("seed")
         if own.empty:
             continue
@@ -268,8 +267,9 @@ the test part once. Written by `benchmarks/records.py` from `networks.csv`.
 - Augmentation of feedforward and of the CNN's seeds 0 to 2 grew in strength, later ones' in the
   share of images that it changes, which showed no difference on validation images.
 - *Ensemble*: the mean of the probabilities of one network of each family, of the same seed.
-- Recipes: `recipes.yaml`, in the form of `params.yaml`. To train by one of them in the pipeline,
-  where nothing is distilled, put its `network` and `training` in the place of those of `mnist`.
+- Recipes: `recipes.yaml`, in the form of `params.yaml`. `python benchmarks/records.py apply cnn`
+  puts that of the CNN into `params.yaml`; `make run DATASET=mnist` then trains by it, with the
+  split of `params.yaml` and nothing distilled.
 - Processor: {", ".join(rows["processor"].unique())}; {"; ".join(rows["versions"].unique())}.
 """
     with artefacts.replacing(HERE / "README.md") as (path,):
@@ -348,5 +348,15 @@ def page() -> None:
     write_page()
 
 
+@app.command()
+def apply(recipe: str) -> None:
+    """Put the network and training of a recipe into params.yaml, which keeps its comments."""
+    by_name = recipes()
+    config.check_known("recipe", [recipe], by_name)
+    with modify_yaml(str(artefacts.params_file())) as params:
+        merge_dicts(params["mnist"][by_name[recipe].family], by_name[recipe].given)
+
+
 if __name__ == "__main__":
-    app()
+    with in_one_line("a smaller --at-once"):
+        app()

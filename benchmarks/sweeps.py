@@ -22,6 +22,7 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 
+from glassnets.errors import in_one_line
 from glassnets.pipeline import artefacts
 from glassnets.pipeline.verify.processor import processor
 from glassnets.sweeps import copies, executors, session, tables, tasks
@@ -263,4 +264,5 @@ def page(table: pd.DataFrame) -> str:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with in_one_line("other programs closed"):
+        typer.run(main)

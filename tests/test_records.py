@@ -1,6 +1,7 @@
 """What the page of records says is what its tables hold."""
 
 import importlib.util
+import re
 import sys
 from contextlib import nullcontext
 from itertools import product
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 from scipy import special
 
+from glassnets import config
 from glassnets.pipeline import artefacts
 
 BENCHMARKS = artefacts.root() / "benchmarks"
@@ -37,7 +39,27 @@ def test_its_recipes_are_of_the_official_split(records):
             assert how.seed in range(records.SEEDS)
 
 
-def test_a_distilled_loss_is_in_part_the_distance_to_the_teacher(records):
+def test_a_recipe_put_into_the_parameters_changes_its_family_alone(
+    records, parameters, tmp_path, monkeypatch
+):
+    def comments(text):
+        return re.findall(" *#.*", text)
+
+    recipes = records.recipes()
+    before = artefacts.params_file().read_text(encoding="utf-8")
+    path = tmp_path / "params.yaml"
+    monkeypatch.setattr(records.artefacts, "params_file", lambda: path)
+    for name, recipe in recipes.items():
+        path.write_text(before, encoding="utf-8")
+        records.apply(name)
+        after, mnist = config.load(path).dataset("mnist"), parameters.dataset("mnist")
+        for family in mnist.families:
+            of = recipe.data if family == recipe.family else mnist
+            assert after.family(family).model_dump() == of.family(family).model_dump()
+        assert comments(path.read_text(encoding="utf-8")) == comments(before)
+
+
+def test_a_distilled_loss_is_in_part_the_distance_to_the_teacher(records, tensorflow):
     import keras
 
     keras.utils.set_random_seed(0)
@@ -63,7 +85,7 @@ def test_a_distilled_loss_is_in_part_the_distance_to_the_teacher(records):
     )
 
 
-def test_a_distilled_network_learns_and_its_teacher_does_not(records):
+def test_a_distilled_network_learns_and_its_teacher_does_not(records, tensorflow):
     import keras
 
     keras.utils.set_random_seed(0)
@@ -93,7 +115,7 @@ def test_teachers_are_trained_before_those_they_teach(records, tmp_path, monkeyp
     monkeypatch.setattr(records.artefacts, "root", lambda: tmp_path)
     taught_by = {"feedforward": None, "teacher": None, "cnn": "teacher", "lstm": "cnn"}
     recipes = {
-        name: records.Recipe(name, None, of and records.Distillation(of, 1, 0.9, 2.0))
+        name: records.Recipe(name, {}, None, of and records.Distillation(of, 1, 0.9, 2.0))
         for name, of in taught_by.items()
     }
     for name, seed in product(taught_by, range(3)):
