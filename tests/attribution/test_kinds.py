@@ -11,6 +11,8 @@ from glassnets.attribution.network import Explained
 from glassnets.attribution.references import REMOVALS, fills
 from glassnets.errors import GlassnetsError
 
+pytestmark = pytest.mark.usefixtures("tensorflow")
+
 # Shapes of inputs: a table of four columns, of which one is a category of three levels; a series of
 # two channels; and one whose lengths differ, which a third channel says.
 KINDS = {
