@@ -264,8 +264,9 @@ the test part once. Written by `benchmarks/records.py` from `networks.csv`.
   pixel in each of eight directions.
 - *Teacher*: the recipe and seed of the network whose probabilities these learnt beside the labels
   (distillation; Hinton, Vinyals & Dean 2015); CPU hours include its answers, not its training.
-- Augmentation of feedforward and of the CNN's seeds 0 to 2 grew in strength, later ones' in the
-  share of images that it changes, which showed no difference on validation images.
+- *At least*: what was asked of the mean of *test %* before it is rounded.
+- Augmentation of the CNN's seeds 0 to 2 grew in strength, all others' in the share of images that
+  it changes, which showed no difference on validation images.
 - *Ensemble*: the mean of the probabilities of one network of each family, of the same seed.
 - Recipes: `recipes.yaml`, in the form of `params.yaml`. `python benchmarks/records.py apply cnn`
   puts that of the CNN into `params.yaml`; `make run DATASET=mnist` then trains by it, with the
