@@ -27,10 +27,10 @@ import numpy as np
 import pandas as pd
 import typer
 
-from glassnets.errors import in_one_line
 from glassnets import config, runtime
 from glassnets.attribution.methods import Explained, explain
 from glassnets.attribution.methods.perturbations import grid_of_patches, windows
+from glassnets.errors import in_one_line
 from glassnets.pipeline import artefacts, networks
 from glassnets.pipeline.verify.processor import processor
 

@@ -33,10 +33,10 @@ from scipy import stats
 from sklearn.metrics import accuracy_score, log_loss
 from tqdm import tqdm
 
-from glassnets.errors import in_one_line
 from glassnets import config, registry, runtime
 from glassnets.config.schema import Muon, Training
 from glassnets.data import Arrays, splits
+from glassnets.errors import in_one_line
 from glassnets.evaluation.metrics import softmax
 from glassnets.models import families, training
 from glassnets.pipeline import artefacts

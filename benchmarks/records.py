@@ -38,10 +38,10 @@ from scipy import ndimage
 from sklearn.metrics import accuracy_score, log_loss
 from tqdm import tqdm
 
-from glassnets.errors import in_one_line
 from glassnets import config, runtime
 from glassnets.config.schema import Dataset
 from glassnets.data import splits
+from glassnets.errors import in_one_line
 from glassnets.evaluation.metrics import softmax
 from glassnets.models import families, training
 from glassnets.pipeline import artefacts, networks
