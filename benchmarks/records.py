@@ -57,17 +57,12 @@ Job = tuple[str, int]  # a network to train: recipe, seed
 
 @dataclass(frozen=True)
 class Distillation:
-    """The recipe and seed of the network that teaches those of all seeds, and how they learn from
-    it: see ``distilled``."""
+    """The networks that teach those of all seeds, by recipe the seed, and how they learn from them:
+    see ``distilled``."""
 
-    teacher: str
-    seed: int
+    teachers: dict[str, int]
     weight: float
     temperature: float
-
-    @property
-    def job(self) -> Job:
-        return self.teacher, self.seed
 
 
 @dataclass(frozen=True)
@@ -99,17 +94,18 @@ def recipes() -> dict[str, Recipe]:
     return found
 
 
-def distilled(model: Any, teacher: Any, how: Distillation) -> Any:
-    """The network with another loss in training: (1 − w)·CE(y, p) + w·T²·CE(teacher's p_T, p_T) of
-    weight w and temperature T, p_T = softmax(logits/T). The teacher sees the images as the network
-    does, augmented.
+def distilled(model: Any, teachers: Sequence[Any], how: Distillation) -> Any:
+    """The network with another loss in training: (1 − w)·CE(y, p) + w·T²·CE(q_T, p_T) of weight w
+    and temperature T, p_T = softmax(logits/T), q_T the mean of the teachers' p_T. They see the
+    images as the network does, augmented.
 
     Hinton, Vinyals & Dean (2015), "Distilling the knowledge in a neural network", section 2; Beyer
     et al. (2022), "Knowledge distillation: a good teacher is patient and consistent".
     """
     import keras
 
-    teacher.trainable = False
+    for teacher in teachers:
+        teacher.trainable = False
     ops, soft = keras.ops, how.temperature
 
     class Distilled(keras.Model):  # type: ignore[misc]
@@ -124,11 +120,12 @@ def distilled(model: Any, teacher: Any, how: Distillation) -> Any:
             of_labels = super().compute_loss(x, y, y_pred, sample_weight, training)
             if not training:
                 return of_labels
-            aim = ops.softmax(teacher(x, training=False) / soft)
-            of_teacher = ops.mean(
+            given = [ops.softmax(teacher(x, training=False) / soft) for teacher in teachers]
+            aim = sum(given) / len(given)
+            of_teachers = ops.mean(
                 ops.categorical_crossentropy(aim, y_pred / soft, from_logits=True)
             )
-            return (1 - how.weight) * of_labels + how.weight * soft**2 * of_teacher
+            return (1 - how.weight) * of_labels + how.weight * soft**2 * of_teachers
 
     return Distilled(model.inputs, model.outputs)
 
@@ -144,8 +141,7 @@ def train(name: str, seed: int) -> dict[str, Any]:
     model, _ = networks.build(data, recipe.family)
     student, how = model, recipe.distillation
     if how:
-        of, weights = by_name[how.teacher], artefacts.weights("records", *how.job)
-        student = distilled(model, networks.load(of.data, of.family, weights)[0], how)
+        student = distilled(model, [trained(by_name, *job) for job in how.teachers.items()], how)
     steps = training.steps_per_epoch(parts["train"], cell.training)
     bar = tqdm(total=cell.training.epochs * steps, desc=f"{name} seed {seed}", unit="batch")
     watch = Watch()
@@ -163,7 +159,7 @@ def train(name: str, seed: int) -> dict[str, Any]:
         "recipe": name,
         "seed": seed,
         "parameters": model.count_params(),
-        "teacher": f"{how.teacher} {how.seed}" if how else "",
+        "teachers": ", ".join(f"{of} {seed}" for of, seed in how.teachers.items()) if how else "",
         "epochs": cell.training.epochs,
         "best_epoch": int(history["val_loss"].argmin()) + 1,
         "cpu_hours": watch.cpu / 3600,
@@ -192,6 +188,11 @@ def train(name: str, seed: int) -> dict[str, Any]:
     return row | on_this_machine()
 
 
+def trained(by_name: Mapping[str, Recipe], name: str, seed: int) -> Any:
+    recipe = by_name[name]
+    return networks.load(recipe.data, recipe.family, artefacts.weights("records", name, seed))[0]
+
+
 def predictions(recipe: str, seed: int) -> Path:
     """Probabilities (n, classes), `rounded`, of the parts validation and test, plain and of shifts,
     and their labels uint8 (n,)."""
@@ -214,7 +215,7 @@ def known() -> pd.DataFrame:
     path = HERE / "networks.csv"
     if not path.exists():
         return pd.DataFrame(columns=["recipe", "seed"])
-    return pd.read_csv(path, dtype={"teacher": str}).fillna({"teacher": ""})
+    return pd.read_csv(path, dtype={"teachers": str}).fillna({"teachers": ""})
 
 
 def add(row: dict[str, Any]) -> None:
@@ -245,7 +246,7 @@ def write_page() -> None:
                 "at least": held_to(FLOORS[name], accuracy) if name in FLOORS else "",
                 "parameters": f"{own['parameters'].iloc[0]:,}",
                 "epochs": str(own["epochs"].iloc[0]),
-                "teacher": own["teacher"].iloc[0],
+                "teachers": own["teachers"].iloc[0],
                 "CPU hours each": f"{own['cpu_hours'].mean():.2f}",
             }
         )
@@ -262,8 +263,8 @@ the test part once. Written by `benchmarks/records.py` from `networks.csv`.
 - ±: standard deviation over seeds, which are in brackets.
 - *Averaged over shifts*: the mean of the probabilities of the image and of the same moved by a
   pixel in each of eight directions.
-- *Teacher*: the recipe and seed of the network whose probabilities these learnt beside the labels
-  (distillation; Hinton, Vinyals & Dean 2015); CPU hours include its answers, not its training.
+- *Teachers*: recipe and seed of the networks whose mean probabilities these learnt beside labels
+  (distillation; Hinton, Vinyals & Dean 2015); CPU hours include their answers, not their training.
 - *At least*: what was asked of the mean of *test %* before it is rounded.
 - Augmentation of the CNN's seeds 0 to 2 grew in strength, all others' in the share of images that
   it changes, which showed no difference on validation images.
@@ -313,14 +314,15 @@ def jobs(names: Sequence[str], by_name: Mapping[str, Recipe]) -> list[list[Job]]
 
     def generation(name: str) -> int:
         how = by_name[name].distillation
-        return 1 + generation(how.teacher) if how else 0
+        return 1 + max(map(generation, how.teachers)) if how else 0
 
     def want(job: Job) -> None:
         name, _ = job
         waves.setdefault(generation(name), set()).add(job)
         how = by_name[name].distillation
-        if how and not artefacts.weights("records", *how.job).exists():
-            want(how.job)
+        for teacher in how.teachers.items() if how else ():
+            if not artefacts.weights("records", *teacher).exists():
+                want(teacher)
 
     for job in product(names, range(SEEDS)):
         if job not in have:

@@ -35,8 +35,8 @@ def test_its_recipes_are_of_the_official_split(records):
         assert recipe.family in records.FLOORS
         assert set(recipe.data.families) >= set(records.FLOORS)
         if how := recipe.distillation:
-            assert how.teacher in set(recipes) - {name}
-            assert how.seed in range(records.SEEDS)
+            assert set(how.teachers) <= set(recipes) - {name}
+            assert set(how.teachers.values()) <= set(range(records.SEEDS))
 
 
 def test_a_recipe_put_into_the_parameters_changes_its_family_alone(
@@ -59,29 +59,32 @@ def test_a_recipe_put_into_the_parameters_changes_its_family_alone(
         assert comments(path.read_text(encoding="utf-8")) == comments(before)
 
 
-def test_a_distilled_loss_is_in_part_the_distance_to_the_teacher(records, tensorflow):
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_distilled_loss_is_in_part_the_distance_to_the_mean_of_teachers(
+    records, tensorflow, number
+):
     import keras
 
     keras.utils.set_random_seed(0)
     draw = np.random.default_rng(0)
     x = draw.normal(size=(5, 3)).astype("float32")
     y = np.eye(4, dtype="float32")[draw.integers(0, 4, 5)]
-    student, teacher = (
-        keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)]) for _ in range(2)
+    student, *teachers = (
+        keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)]) for _ in range(1 + number)
     )
-    how = records.Distillation(teacher="cnn", seed=0, weight=0.7, temperature=2.0)
-    model = records.distilled(student, teacher, how)
+    how = records.Distillation(teachers={"cnn": 0}, weight=0.7, temperature=2.0)
+    model = records.distilled(student, teachers, how)
     model.compile(loss=keras.losses.CategoricalCrossentropy(from_logits=True))
-    logits, aim = (
-        special.log_softmax(net(x).numpy().astype(float), axis=1) for net in (student, teacher)
+    logits, *aims = (
+        special.log_softmax(net(x).numpy().astype(float), axis=1) for net in (student, *teachers)
     )
 
     of_labels = -(y * logits).sum(axis=1).mean()
-    soft = special.softmax(aim / 2, axis=1)
-    of_teacher = -(soft * special.log_softmax(logits / 2, axis=1)).sum(axis=1).mean()
+    soft = np.mean([special.softmax(aim / 2, axis=1) for aim in aims], axis=0)
+    of_teachers = -(soft * special.log_softmax(logits / 2, axis=1)).sum(axis=1).mean()
     assert float(model.compute_loss(x, y, student(x), training=False)) == pytest.approx(of_labels)
     assert float(model.compute_loss(x, y, student(x))) == pytest.approx(
-        0.3 * of_labels + 0.7 * 4 * of_teacher, rel=1e-5
+        0.3 * of_labels + 0.7 * 4 * of_teachers, rel=1e-5
     )
 
 
@@ -95,7 +98,7 @@ def test_a_distilled_network_learns_and_its_teacher_does_not(records, tensorflow
         keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)]) for _ in range(2)
     )
     before = [weight.numpy() for weight in teacher.weights]
-    model = records.distilled(student, teacher, records.Distillation("cnn", 0, 1.0, 1.0))
+    model = records.distilled(student, [teacher], records.Distillation({"cnn": 0}, 1.0, 1.0))
     model.compile(
         optimizer=keras.optimizers.Adam(0.1),
         loss=keras.losses.CategoricalCrossentropy(from_logits=True),
@@ -113,22 +116,28 @@ def test_teachers_are_trained_before_those_they_teach(records, tmp_path, monkeyp
     monkeypatch.setattr(records, "HERE", tmp_path)
     monkeypatch.setattr(records, "SEEDS", 3)
     monkeypatch.setattr(records.artefacts, "root", lambda: tmp_path)
-    taught_by = {"feedforward": None, "teacher": None, "cnn": "teacher", "lstm": "cnn"}
+    taught_by = {
+        "feedforward": {},
+        "teacher": {},
+        "cnn": {"teacher": 1},
+        "lstm": {"teacher": 0, "cnn": 1},
+    }
     recipes = {
-        name: records.Recipe(name, {}, None, of and records.Distillation(of, 1, 0.9, 2.0))
+        name: records.Recipe(name, {}, None, records.Distillation(of, 0.9, 2.0) if of else None)
         for name, of in taught_by.items()
     }
     for name, seed in product(taught_by, range(3)):
         if (name, seed) not in [("feedforward", 1), ("lstm", 0), ("lstm", 1)]:
             records.add({"recipe": name, "seed": seed})
-    # The weights of lstm's teacher, cnn 1, are not there, nor those of its own.
+    # The weights of lstm's teachers are not there, nor those of its own.
     last = [("lstm", 0), ("lstm", 1)]
-    everything = [[("feedforward", 1), ("teacher", 1)], [("cnn", 1)], last]
+    everything = [[("feedforward", 1), ("teacher", 0), ("teacher", 1)], [("cnn", 1)], last]
     assert records.jobs(list(taught_by), recipes) == everything
     assert records.jobs(["teacher", "cnn"], recipes) == []
-    weights = records.artefacts.weights("records", "cnn", 1)
-    weights.parent.mkdir(parents=True)
-    weights.touch()
+    for teacher in recipes["lstm"].distillation.teachers.items():
+        weights = records.artefacts.weights("records", *teacher)
+        weights.parent.mkdir(parents=True)
+        weights.touch()
     assert records.jobs(["lstm"], recipes) == [last]
 
 
