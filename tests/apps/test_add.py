@@ -151,6 +151,37 @@ def test_groups_and_times_decide_the_split(add, project, option, column, split):
     assert data.sample.images == len(parts["test"]["labels"])
 
 
+def test_windows_line_ends_are_left_as_they_are(add, project, wine):
+    params = project / "params.yaml"
+    params.write_bytes(params.read_bytes().replace(b"\n", b"\r\n"))
+    before = params.read_bytes()
+    assert add("wine", wine).exit_code == 0
+    after = params.read_bytes()
+    assert not [each for each in before.split(b"\n") if each not in after.split(b"\n")]
+    assert config.load(params).datasets[-1] == "wine"
+
+
+def test_what_is_no_utf_8_is_said_in_a_line(add, project, wine):
+    params = project / "params.yaml"
+    params.write_bytes(b"# caf\xe9\n" + params.read_bytes())
+    assert "params.yaml" in error(add("wine", wine), 2)
+
+
+def test_what_was_changed_meanwhile_is_not_lost(project, wine, monkeypatch):
+    params = project / "params.yaml"
+    edited = params.read_bytes() + b"# edited\n"
+    look = own.look
+
+    def edit(*arguments):
+        params.write_bytes(edited)
+        return look(*arguments)
+
+    monkeypatch.setattr(own, "look", edit)
+    result = CliRunner().invoke(build("add"), ["add", "wine", str(wine)])
+    assert error(result, 1).endswith("got one that was changed meanwhile: run it again\n")
+    assert params.read_bytes() == edited
+
+
 def test_a_dry_run_prints_the_group_alone(add, project, wine):
     before = (project / "params.yaml").read_bytes()
     result = add("wine", wine, "--dry-run")

@@ -7,7 +7,7 @@ from importlib import import_module
 import pytest
 from typer.testing import CliRunner
 
-from glassnets.apps.command import COMMANDS, build
+from glassnets.apps.command import COMMANDS, build, main
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -30,6 +30,27 @@ def test_all_commands_are_listed_without_loading_any():
         assert f"{name} " in ran.stdout
         assert text[:40] in ran.stdout
     assert ran.stdout.endswith("set()\n")
+
+
+def test_a_package_that_is_not_here_is_named(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, COMMANDS["board"][0], raising=False)
+    monkeypatch.setattr(sys, "argv", ["glassnets", "board"])
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: expected the package uvicorn, got none: all but `judge` are for")
+
+
+def test_an_interrupt_while_packages_load_is_said_in_a_line(monkeypatch, capsys):
+    def interrupted(module):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("glassnets.apps.command.import_module", interrupted)
+    monkeypatch.setattr(sys, "argv", ["glassnets", "board"])
+    with pytest.raises(SystemExit, match="130"):
+        main()
+    assert capsys.readouterr().err == "error: interrupted; nothing was half-written\n"
 
 
 @pytest.mark.parametrize("asked", ["explian", "__init__"])

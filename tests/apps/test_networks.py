@@ -151,6 +151,15 @@ def test_the_same_outputs_give_the_same_bytes(made, archive, tmp_path):
         assert {(m.mtime, m.uid, m.gid, m.uname, m.gname) for m in tar} == {(0, 0, 0, "", "")}
 
 
+def test_a_persons_own_file_or_folder_is_left_as_it_is(made, tmp_path):
+    (tmp_path / "thesis.docx").write_text("hours of work")
+    for out in (tmp_path, tmp_path / "thesis.docx"):
+        result = run(made, "release", "digits", "--out", out)
+        assert result.exit_code == 2
+        assert result.stderr.startswith("error: --out: expected a new file")
+    assert (tmp_path / "thesis.docx").read_text() == "hours of work"
+
+
 def test_what_is_not_here_is_not_packed(fresh, tmp_path):
     out = tmp_path / "none.tar.xz"
     result = run(fresh, "release", "digits", "--out", out)

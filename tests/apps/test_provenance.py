@@ -187,6 +187,16 @@ def test_only_the_datasets_that_are_asked_for_are_told_of(project, tmp_path):
     assert "train@mnist-cnn" not in text
 
 
+def test_a_folder_of_a_persons_own_is_left_as_it_is(project, tmp_path):
+    (tmp_path / "thesis.txt").write_text("hours of work")
+    for out in (tmp_path, project.root):
+        listed = sorted(out.iterdir())
+        result = run(project, "digits", "--out", out)
+        assert result.exit_code == 2
+        assert result.stderr.startswith("error: --out: expected a new folder")
+        assert sorted(out.iterdir()) == listed
+
+
 def test_a_manifest_that_no_run_has_read_is_refused(project, tmp_path):
     folder = shutil.copytree(project.root, tmp_path / "stale")
     manifest = folder / "manifests" / "digits" / "cnn" / "train.json"

@@ -3,7 +3,10 @@
 import os
 import shutil
 import subprocess
+import sys
 import threading
+from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 
@@ -90,10 +93,25 @@ def test_what_is_started_while_another_fails_is_interrupted_too(dvc, monkeypatch
     assert dvc("slow") == ["begun"]
 
 
+def test_from_any_folder_without_the_environments_path(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "/usr/bin")
+    monkeypatch.chdir(ROOT / "docs")
+    ran = []
+    monkeypatch.setattr(run, "alone", lambda *_: nullcontext())
+    monkeypatch.setattr(
+        run, "run", lambda *_: ran.append((Path.cwd(), shutil.which("dvc"), shutil.which("python")))
+    )
+    run.command("digits", jobs=1)
+    environment = Path(sys.executable).parent
+    assert ran == [(ROOT, str(environment / "dvc"), str(environment / "python"))]
+
+
 def test_a_second_one_of_the_checkout_is_refused_before_it_runs_anything(
     dvc, tmp_path, monkeypatch, capfd
 ):
+    monkeypatch.chdir(tmp_path)  # which the command changes
     monkeypatch.setattr(run.artefacts, "root", lambda: tmp_path)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     shutil.copy(ROOT / "params.yaml", tmp_path)
     (tmp_path / ".dvc").mkdir()
     with alone(tmp_path / ".dvc"), pytest.raises(SystemExit, match="1"):

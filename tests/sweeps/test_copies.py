@@ -2,11 +2,16 @@
 differ or are not there."""
 
 import itertools
+import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import networkx
 import pytest
+from dvc.exceptions import ReproductionError
 from dvc.repo import Repo
+from dvc.stage.exceptions import StageCmdFailedError
 
 from glassnets.errors import GlassnetsError
 from glassnets.pipeline import artefacts
@@ -110,9 +115,42 @@ def test_a_run_that_no_worker_made_is_not_made(copy, monkeypatch):
         path = copy / "data" / "processed" / "digits" / f"{name}.npz"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    with pytest.raises(GlassnetsError, match="expected it restored by DVC, got: No run-cache"):
+    with pytest.raises(GlassnetsError, match=r"^expected a run of train@digits-cnn, got none"):
         copies.restore(copy, "train@digits-cnn")
     assert not (copy / "models").exists()
+
+
+def test_a_run_that_is_not_in_the_remote_is_kept_here(copy):
+    runs = copy / ".dvc" / "cache" / "runs" / "cd" / ("cd" + "0" * 62)
+    runs.mkdir(parents=True)
+    (runs / ("1" * 64)).write_text("cmd: python\nouts:\n- path: a\n  md5: abc\n")
+    blocked = copy.parent / "remote" / "runs" / "cd"
+    blocked.parent.mkdir(parents=True, exist_ok=True)
+    blocked.write_text("no folder")
+    with pytest.raises(GlassnetsError, match=r"^expected to write the run cd0+ into the remote"):
+        copies.push(copy, [])
+    assert (runs / ("1" * 64)).is_file()
+    blocked.unlink()
+    copies.push(copy, [])
+    assert (blocked / runs.name / ("1" * 64)).is_file()
+    assert not runs.exists()
+    shutil.rmtree(blocked)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (-9, tasks.KilledError),
+        (137, tasks.KilledError),
+        (1, GlassnetsError),
+        (127, GlassnetsError),
+    ],
+)
+def test_a_stage_that_a_signal_ended_is_told_from_one_that_failed(copy, status, kind):
+    with pytest.raises(GlassnetsError) as caught, copies._dvc(copy, "built"):
+        raise ReproductionError("train") from StageCmdFailedError("python -m train", status)
+    assert type(caught.value) is kind
+    assert f"python -m train, exited with {status}" in str(caught.value)
 
 
 def test_two_runs_of_the_same_inputs_are_an_error_and_half_ones_none(copy):
@@ -135,6 +173,16 @@ def test_a_remote_that_cannot_be_used_is_said_in_a_line(copy, remote):
     with pytest.raises(GlassnetsError, match="by DVC, got: ") as refused:
         use()
     assert "\n" not in str(refused.value)
+
+
+def test_stages_are_run_by_the_python_whose_packages_are_looked_at(tmp_path, monkeypatch):
+    other = tmp_path / "python"
+    other.write_text("#!/bin/sh\n")
+    other.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin")
+    assert shutil.which("python") == str(other)
+    tasks._use_own_python.__wrapped__()
+    assert shutil.which("python") == str(Path(sys.executable).parent / "python")
 
 
 def test_other_code_is_refused(copy):

@@ -6,7 +6,7 @@ from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 import pytest
 
 from glassnets.errors import GlassnetsError
-from glassnets.sweeps.tasks import StageError
+from glassnets.sweeps.tasks import KilledError, StageError
 
 from .conftest import trained
 
@@ -111,6 +111,52 @@ def test_a_training_that_diverges_stops_no_other(make_driver, plan):
     assert len(files(driver)) == 4
 
 
+def test_a_stage_that_was_killed_is_run_again(make_driver, plan):
+    ended = []
+
+    def killed(task, *others):
+        if task == plan.tasks()[2] and not ended:
+            ended.append(task)
+            raise KilledError("exited with -9")
+        return trained(task, *others)
+
+    driver = make_driver(killed)
+    assert driver.finish(dict.fromkeys(plan.tasks())) == {}
+    assert len(files(driver)) == 6
+
+
+@pytest.mark.parametrize("error", [GlassnetsError("expected numpy 2, got 1"), KeyboardInterrupt()])
+def test_what_others_have_done_is_kept(make_driver, plan, opened_once, error):
+    """Where one fails, or the driver is interrupted, before it has seen that they did."""
+    first, *others = plan.tasks()
+
+    class Done(ThreadPoolExecutor):
+        def submit(self, run, task, *rest):
+            future = Future()
+            if task == first:
+                future.set_exception(error)
+            else:
+                future.set_result(run(task, *rest))
+            return future
+
+    driver = make_driver(open=opened_once(Done(1)))
+    with pytest.raises(type(error)):
+        driver.finish(dict.fromkeys(plan.tasks()))
+    assert len(files(driver)) == len(others)
+
+
+def test_a_scheduler_that_went_away_is_said(make_driver, plan, opened_once):
+    class Lost(ThreadPoolExecutor):
+        def submit(self, *_):
+            future = Future()
+            future.cancel()
+            future.set_running_or_notify_cancel()
+            return future
+
+    with pytest.raises(GlassnetsError, match="got: that its scheduler went away; what is done"):
+        make_driver(open=opened_once(Lost(1))).finish(dict.fromkeys(plan.tasks()))
+
+
 @pytest.mark.parametrize("error", [GlassnetsError("expected numpy 2, got 1"), OSError("gone")])
 def test_where_no_task_can_run_it_is_said_and_what_is_done_is_kept(make_driver, plan, error):
     def failing(task, *others):
@@ -121,4 +167,6 @@ def test_where_no_task_can_run_it_is_said_and_what_is_done_is_kept(make_driver, 
     driver = make_driver(failing)
     with pytest.raises(GlassnetsError, match=r"got:? "):
         driver.finish(dict.fromkeys(plan.tasks()))
-    assert len(files(driver)) == 3
+    kept = [task for task in plan.tasks() if driver.outcomes.get(task)]
+    assert kept[:3] == plan.tasks()[:3]
+    assert plan.tasks()[3] not in kept

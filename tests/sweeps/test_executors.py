@@ -1,10 +1,13 @@
 """Schedulers that are refused, and processes that end with the one that began them."""
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import BrokenExecutor
+from pathlib import Path
 
 import psutil
 import pytest
@@ -65,9 +68,50 @@ def test_processes_have_their_folder_and_end(tmp_path):
 
 
 def _start_sleeping(path):
-    child = subprocess.Popen(["sleep", "600"])
+    child = subprocess.Popen(["sleep", "600"], cwd=tempfile.gettempdir())
     path.write_text(f"{os.getpid()} {child.pid}")
     time.sleep(600)
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_an_error_ends_what_processes_run(tmp_path, is_killed):
+    folder, path = tmp_path / "workers", tmp_path / "pids"
+    pids = []
+
+    def work():
+        with executors.processes(2, folder) as executor:
+            future = executor.submit(_start_sleeping, path)
+            pids[:] = map(int, _wait_for(lambda: path.is_file() and path.read_text().split()))
+            if is_killed:  # its child is then no child of this process
+                psutil.Process(pids[0]).kill()
+                with pytest.raises(BrokenExecutor):
+                    future.result()
+            raise GlassnetsError("of another task")
+
+    with pytest.raises(GlassnetsError):
+        work()
+    assert len(pids) == 2
+    for pid in pids:
+        assert not _runs(pid)
+    assert not folder.exists()
+
+
+def test_a_scheduler_that_listens_to_all_is_refused(tmp_path):
+    address = tmp_path / "scheduler.json"
+    words = ("--host", "0.0.0.0", "--port", "0", "--no-dashboard", "--scheduler-file", str(address))
+    scheduler = subprocess.Popen(
+        [Path(sys.executable).parent / "dask", "scheduler", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        url = json.loads(_wait_for(lambda: address.is_file() and address.read_text()))["address"]
+        here = f"tcp://127.0.0.1:{url.rpartition(':')[2]}"
+        with pytest.raises(ParameterError, match=r"^--scheduler: expected tls://"):
+            executors.dask(here).__enter__()
+    finally:
+        scheduler.terminate()
+        scheduler.wait()
 
 
 def test_a_killed_driver_leaves_no_process(tmp_path):

@@ -36,6 +36,21 @@ def test_a_stopped_training_is_one_under_its_limits_alone(tmp_path):
     assert outcomes.get(TASK, LIMITS._replace(values=(None, 1.0))) is None
 
 
+def test_one_that_was_cut_short_is_none(tmp_path):
+    outcomes = Outcomes(tmp_path)
+    outcomes.put(TASK, None, WHOLE)
+    (path,) = tmp_path.iterdir()
+    content = path.read_bytes()
+    for cut in (b"", content[:20]):
+        path.write_bytes(cut)
+        assert outcomes.get(TASK) is None
+        outcomes.put(TASK, None, WHOLE)
+        assert path.read_bytes() == content
+    outcomes.drop(TASK)
+    outcomes.drop(TASK)
+    assert outcomes.get(TASK) is None
+
+
 def test_two_results_of_one_task_are_an_error_and_the_first_stays(tmp_path):
     outcomes = Outcomes(tmp_path)
     outcomes.put(TASK, None, WHOLE)

@@ -45,6 +45,27 @@ def test_a_list_has_a_setting_a_row(tmp_path):
         plan.listed(tmp_path / "none.csv")
 
 
+def test_a_list_from_a_spreadsheet_is_read(tmp_path):
+    table = tmp_path / "settings.csv"
+    table.write_bytes("\ufeffdigits.cnn.training.epochs\r\n3\r\n4\r\n\r\n".encode())
+    assert plan.listed(table) == [
+        ("digits.cnn.training.epochs=3",),
+        ("digits.cnn.training.epochs=4",),
+    ]
+
+
+@pytest.mark.parametrize("again", [f"{RATE}=0.3", f"+{RATE}=0.3", f"{RATE}=0.1,0.2"])
+def test_a_key_that_is_named_twice_is_refused(again):
+    with pytest.raises(ParameterError, match=f"expected each key once, as {RATE}=first,second"):
+        plan.grid([f"{RATE}=0.1,0.2", again])
+    with pytest.raises(ParameterError, match="expected each key once"):
+        space.parse([f"{RATE}=0.1,0.2", again])
+    twice = ((f"{RATE}=0.1", again.partition(",")[0]),)
+    asked = Plan("c0ffee", "train", (Cell("digits", "cnn"),), twice, (0,))
+    with pytest.raises(ParameterError, match="expected each key once"):
+        plan.check(asked, artefacts.root())
+
+
 @pytest.mark.parametrize(
     ("overrides", "families"),
     [

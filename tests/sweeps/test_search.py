@@ -147,6 +147,12 @@ def test_a_database_has_the_study_and_no_other_of_the_name(make_driver, tmp_path
         search.keep(study, "mine", f"sqlite:///{tmp_path}/none/study.db")
 
 
+def test_a_database_that_cannot_be_used_is_said_before_a_search(tmp_path):
+    search.check_storage(f"sqlite:///{tmp_path}/study.db")
+    with pytest.raises(GlassnetsError, match=r"^expected a database at sqlite:///"):
+        search.check_storage(f"sqlite:///{tmp_path}/none/study.db")
+
+
 def test_the_page_has_the_best_first_and_how_many_were_tried(make_driver):
     study = search.run(SEARCH, make_driver())
     table = search.table(SEARCH, study)

@@ -2,11 +2,12 @@
 
 import math
 
+import pandas as pd
 import pytest
 
 from glassnets.apps import sweep
-from glassnets.errors import ParameterError
-from glassnets.sweeps import tables
+from glassnets.errors import GlassnetsError, ParameterError
+from glassnets.sweeps import copies, tables
 from glassnets.sweeps.plan import Cell
 from glassnets.tracking import sweeps as tracked
 
@@ -90,17 +91,36 @@ def test_figures_of_the_test_part_choose_nothing(make_driver, plan):
     assert "test accuracy %" in tables.page(plan, summary)
 
 
-def test_results_take_the_place_of_results_alone(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert sweep.checked(tmp_path / "new", "plan.json") == tmp_path / "new"
-    (tmp_path / "docs").mkdir()
-    assert sweep.checked(tmp_path / "docs", "plan.json") == tmp_path / "docs"
-    (tmp_path / "docs" / "mine.txt").write_text("hours of work")
-    for wrong in ("docs", ".", "docs/mine.txt"):
-        with pytest.raises(ParameterError, match=r"^--out: expected a new folder"):
-            sweep.checked(tmp_path / wrong, "plan.json")
-    (tmp_path / "docs" / "plan.json").write_text("{}")
-    sweep.checked(tmp_path / "docs", "plan.json")
+def test_a_datasets_name_is_no_figure(table):
+    _, networks = table
+    named = networks.rename(columns=lambda name: name.replace("digits.", "test_set."))
+    assert any(name.startswith("test_set.") for name in named)
+    pd.testing.assert_series_equal(
+        tables.settings(named)["val_loss"], tables.settings(networks)["val_loss"]
+    )
+
+
+def test_what_is_not_in_the_remote_is_forgotten(make_driver, plan, tmp_path, monkeypatch):
+    driver = make_driver()
+    driver.finish(dict.fromkeys(plan.tasks()))
+    lost, changed = plan.tasks()[3], []
+
+    def restore(copy, stage):
+        [task] = [each for each in plan.tasks() if each.overrides == changed[-1]]
+        if task == lost:
+            raise copies.MissingRunError("none")
+        return driver.outcomes.get(task).outputs
+
+    monkeypatch.setattr(copies, "fetch_runs", lambda copy: None)
+    monkeypatch.setattr(copies, "change", lambda copy, overrides: changed.append(overrides))
+    monkeypatch.setattr(copies, "restore", restore)
+    monkeypatch.setattr(copies, "settle", lambda *_: None)
+    monkeypatch.setattr(tables.shutil, "copy", lambda *_: None)
+    with pytest.raises(GlassnetsError, match="got 1 that are not: train@digits-cnn under"):
+        tables.restore(plan, driver.outcomes, tmp_path, [], tmp_path / "out")
+    assert driver.outcomes.get(lost) is None
+    assert len(changed) == 6
+    assert all(driver.outcomes.get(task) for task in plan.tasks() if task != lost)
 
 
 def test_seeds_are_those_given_or_those_of_the_datasets(parameters):

@@ -340,6 +340,14 @@ def test_what_has_not_run_is_named(logged, log, name, stage):
     assert log("train") == 0
 
 
+def test_without_mlflow_a_stage_has_its_results(logged, log, params, monkeypatch, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "tea://pot")
+    assert log("train") == 0
+    assert capsys.readouterr().err.endswith("`glassnets track digits` logs it later\n")
+    with pytest.raises(GlassnetsError, match=r"^expected to use MLflow at tea://pot"):
+        from_files.log_now(params, "digits", "cnn", "train")
+
+
 LOG = """
 from glassnets import config
 from glassnets.pipeline import artefacts

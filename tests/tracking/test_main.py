@@ -3,8 +3,10 @@
 import pytest
 from dvc.repo import Repo
 
+from glassnets import config
 from glassnets.pipeline import artefacts
 from glassnets.tracking import __main__ as main
+from glassnets.tracking import register
 
 pytestmark = pytest.mark.exhaustive
 PIPELINE = """
@@ -86,6 +88,45 @@ def test_a_recipe_that_was_not_trained_is_not_logged(locked, track):
     code, out, err = track()
     assert (code, out) == (1, "")
     assert "got others in train@digits-cnn, train@digits-feedforward: " in err
+
+
+REGISTERED = """
+  compare:
+    matrix: {dataset: [digits]}
+    cmd: compare
+    deps:
+      - results/${item.dataset}/cells/cnn/metrics.json
+      - results/${item.dataset}/cells/cnn/leaderboard.csv
+    outs: ["results/${item.dataset}/families/cnn/model-card.md"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "stage"),
+    [
+        ("models/digits/cnn/seed-0.weights.h5", "evaluate@digits-cnn: changed deps"),
+        ("results/digits/cells/cnn/metrics.json", "evaluate@digits-cnn: changed outs"),
+        ("results/digits/families/cnn/model-card.md", "compare@digits: changed outs"),
+    ],
+)
+def test_what_is_not_as_dvcs_lock_has_it_is_not_registered(logged, capsys, path, stage):
+    card = logged.folder / "results" / "digits" / "families" / "cnn" / "model-card.md"
+    card.parent.mkdir(parents=True)
+    card.write_text("# cnn")
+    (logged.folder / "dvc.yaml").write_text(PIPELINE + REGISTERED, encoding="utf-8")
+    repo = Repo.init(no_scm=True)
+    repo.commit(force=True)
+    repo.close()
+    params = config.load(artefacts.params_file())
+    register.check_fresh(params, "digits")
+    with (logged.folder / path).open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(SystemExit, match="1"):
+        register.command("digits")
+    line = capsys.readouterr().err
+    assert line.startswith("error: digits: expected networks and results as dvc.lock has them, ")
+    assert f"got {stage}" in line
+    assert line.count("\n") == 1
 
 
 def test_an_unknown_dataset_is_refused(store, track):

@@ -14,6 +14,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST
 
+from glassnets.errors import GlassnetsError
 from glassnets.pipeline import artefacts
 from glassnets.tracking import runs
 from glassnets.tracking.store import experiment
@@ -52,6 +53,39 @@ def ids(store):
 
 
 # What a run holds
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3])
+def test_training_goes_on_without_mlflow(store, params, monkeypatch, capsys, lost):
+    log_batch, said = mlflow.MlflowClient.log_batch, 0
+
+    def unreachable(*arguments, **options):
+        nonlocal said
+        said += 1
+        if said == lost:
+            raise MlflowException("it went away")
+        return log_batch(*arguments, **options)
+
+    with runs.training_run(params, "digits", "cnn", 0) as run:
+        monkeypatch.setattr(mlflow.MlflowClient, "log_batch", unreachable)
+        run.log_epoch(1, LOGS)
+        run.log_epoch(2, LOGS)
+    assert said == lost  # then it is left alone
+    assert store.curve("cnn-seed-0", "train/loss") == [(1, 1.5), (2, 1.5)][: lost - 1]
+    assert store.run("cnn-seed-0").info.status == "RUNNING"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning: expected to use MLflow at ")
+    assert line.endswith("`glassnets track digits` logs it later")
+
+
+def test_seeds_after_the_first_are_trained_without_mlflow(store, params, monkeypatch, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "tea://pot")
+    with pytest.raises(GlassnetsError), runs.training_run(params, "digits", "cnn", 0):
+        pytest.fail("nothing is trained yet")
+    with runs.training_run(params, "digits", "cnn", 1) as run:
+        run.log_epoch(1, LOGS)
+    assert capsys.readouterr().err.startswith("warning: expected to use MLflow at tea://pot")
+    assert store.client.get_experiment_by_name("glassnets-digits") is None
 
 
 def test_a_run_is_followed_live(store, params, monkeypatch):

@@ -105,6 +105,18 @@ def test_an_unreachable_server_is_named_with_the_way_forward(bare, monkeypatch):
     assert "\n" not in message
 
 
+def test_no_password_is_printed(bare, monkeypatch):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{closed.getsockname()[1]}"
+        for user in ("ana:secret@", "secret@"):
+            monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{user}{host}")
+            with pytest.raises(GlassnetsError) as caught:
+                begin()
+            assert f"MLflow at http://…@{host}, got: " in str(caught.value)
+            assert "secret" not in str(caught.value)
+
+
 def test_a_uri_of_another_kind_is_refused_in_a_line(bare, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "tea://pot")
     with pytest.raises(GlassnetsError, match=r"expected to use MLflow at tea://pot, got: .*tea"):
@@ -132,7 +144,8 @@ def test_what_the_store_holds_is_found_after_the_folder_was_moved(logged, tmp_pa
     logged.client.create_registered_model("champion")
     (model,) = logged.models(filter_string="name = 'cnn-seed-0'")
     logged.client.create_model_version("champion", model.artifact_location)
-    other = logged.client.create_experiment("a person's own", artifact_location="/elsewhere")
+    own = {"a person's own": "/elsewhere", "glassnets-a server's": "mlflow-artifacts:/1"}
+    others = [logged.client.create_experiment(name, own[name]) for name in own]
     moved = tmp_path / target
     logged.folder.rename(moved)
     os.chdir(moved)
@@ -143,7 +156,8 @@ def test_what_the_store_holds_is_found_after_the_folder_was_moved(logged, tmp_pa
     version = store.client.get_model_version("champion", "1")
     for location in (model.artifact_location, version.source):
         assert model.model_id in mlflow.artifacts.load_text(f"{location}/MLmodel")
-    assert store.client.get_experiment(other).artifact_location == "/elsewhere"
+    kept = [store.client.get_experiment(other).artifact_location for other in others]
+    assert kept == [*own.values()]
     begin()
     assert list((moved / "mlruns").rglob("note.txt"))
 

@@ -153,6 +153,14 @@ def faults():
         return tracked.faults(experiment, "digits")
 
 
+def test_without_mlflow_a_study_has_its_results(written, params, monkeypatch, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "tea://pot")
+    assert tracked.log(params, "digits", "learning") == 0
+    assert capsys.readouterr().err.endswith("`glassnets track digits` logs it later\n")
+    with pytest.raises(GlassnetsError, match=r"^expected to use MLflow at tea://pot"):
+        tracked.log_now(params, "digits", "learning")
+
+
 def test_what_is_wrong_with_their_runs_is_named(written, params):
     expected = "expected 1 run of these files, got 0"
     assert faults() == [f"{name!r} of digits: {expected}" for name in NAMES.values()]

@@ -83,8 +83,8 @@ def command(
 ) -> None:
     """Takes your data in: says what it found, and writes their group into params.yaml."""
     params_file = artefacts.params_file()
-    content = params_file.read_text(encoding="utf-8")
     params = config.load(params_file)
+    content = params_file.read_bytes()
     _check_name(name, params)
     path = Path(os.path.normpath(Path.cwd() / path))
     if not path.exists():
@@ -106,14 +106,19 @@ def command(
     found = own.look(which, path, options)
     _check_shape(found)
 
-    whole, extended = _extended(content, name, found, path, root)
+    whole, extended = _extended(content.decode(), name, found, path, root)
     report = "\n".join(_report(name, printable(Path(whole["source"]["path"])), found))
     if dry_run:
         print(report, file=sys.stderr)
         print(adding.group_text(name, whole), end="")
         return
     with artefacts.replacing(params_file) as (partial,):
-        partial.write_text(extended, encoding="utf-8")
+        partial.write_bytes(extended.encode())
+        if params_file.read_bytes() != content:
+            raise GlassnetsError(
+                "expected params.yaml as it was when this began, got one that was changed "
+                "meanwhile: run it again"
+            )
     print(report)
     print(f"\nwrote into params.yaml: the group {name}, its lines in datasets, cells, sources")
     print(f"next: make run DATASET={name}")
@@ -182,7 +187,7 @@ def _extended(
         text = adding.with_dataset(content, name, watched, group)
         with tempfile.TemporaryDirectory(prefix="glassnets-add-") as folder:
             file = Path(folder, "params.yaml")
-            file.write_text(text, encoding="utf-8")
+            file.write_bytes(text.encode())
             return text, config.load(file).dataset(name)
 
     # The least that any split allows, until the sizes of the parts are known.

@@ -8,6 +8,8 @@ from typing import Any
 
 import typer
 
+from glassnets.errors import GlassnetsError, in_one_line
+
 # The module that holds each as `command`, and what the list of commands says of it.
 COMMANDS = {
     "add": ("glassnets.apps.add", "Take your own pictures, table or series in."),
@@ -35,9 +37,24 @@ def build(asked: str | None) -> typer.Typer:
     for name, (module, text) in COMMANDS.items():
         command: Callable[..., Any] = _listed
         if name == asked:
-            command = import_module(module).command
+            command = _imported(module).command
         app.command(name, short_help=text)(command)
     return app
+
+
+def _imported(module: str) -> Any:
+    """The module. Raises GlassnetsError where a package is not here, as most are not where
+    glassnets was installed for `judge` alone."""
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        name = (error.name or "").partition(".")[0]
+        if name == "glassnets":
+            raise
+        raise GlassnetsError(
+            f"expected the package {name}, got none: all but `judge` are for a checkout of the "
+            "project, in the environment that `make` builds there"
+        ) from error
 
 
 HELP = """Train families of neural networks, compare them, explain them.
@@ -52,7 +69,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # where a terminal knows no × or …
-    build(next(iter(sys.argv[1:]), None))(prog_name="glassnets")
+    with in_one_line("other programs closed"):
+        app = build(next(iter(sys.argv[1:]), None))
+    app(prog_name="glassnets")
 
 
 if __name__ == "__main__":

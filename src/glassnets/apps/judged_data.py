@@ -81,7 +81,8 @@ def _archive(path: Path, kind: Kind | None) -> GivenData:
     arrays = files.load_arrays(path, [name], ["labels", "train_images", "train_labels", *_TEXTS])
     known: dict[str, Kind] = {"series": "series", "table": "table"}
     texts = {
-        each: tuple(map(str, arrays[each].tolist())) if each in arrays else None for each in _TEXTS
+        each: tuple(arrays[each].astype(str).tolist()) if each in arrays else None
+        for each in _TEXTS
     }
     return GivenData(
         arrays[name],

@@ -18,6 +18,7 @@ from dvc.repo import Repo
 from tqdm import tqdm
 
 from glassnets import config
+from glassnets.apps import outputs
 from glassnets.errors import GlassnetsError, in_one_line
 from glassnets.pipeline import artefacts, repository
 
@@ -158,10 +159,10 @@ def command(
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("networks.tar.xz"),
 ) -> None:
     """Packs trained networks, and what looking at them takes, into one file."""
-    chosen = names(datasets)
+    chosen, path = names(datasets), outputs.archive(out, README)
     with (
         repository.opened("say what dvc.lock has") as repo,
-        artefacts.replacing(out.absolute()) as (partial,),
+        artefacts.replacing(path) as (partial,),
     ):
         count = pack(repo, chosen, partial)
         content = partial.read_bytes()

@@ -9,8 +9,10 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
 from threading import Event
 from typing import Annotated
 
@@ -138,5 +140,8 @@ def command(
     with in_one_line(out_of_memory="fewer stages at a time: --jobs 1"):
         params = config.load(artefacts.params_file())
         params.dataset(dataset)  # named wrongly, it is refused
+        # As in the activated environment, wherever it is asked for: DVC, and Python for its stages.
+        os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        os.chdir(artefacts.root())
         with alone(artefacts.root() / ".dvc", _BUSY):
             run(params, dataset, jobs or most_jobs())

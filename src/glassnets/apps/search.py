@@ -10,7 +10,7 @@ import pandas as pd
 import typer
 
 from glassnets import config
-from glassnets.apps import sweep
+from glassnets.apps import outputs, sweep
 from glassnets.apps.run import most_jobs
 from glassnets.errors import GlassnetsError, in_one_line
 from glassnets.pipeline import artefacts
@@ -27,6 +27,8 @@ def run(asked: Search, workers: Workers, storage: str | None, out: Path) -> pd.D
     # Here, so that a wrong word is refused without the seconds that importing MLflow takes.
     from glassnets.tracking import sweeps as tracked
 
+    if storage:
+        search.check_storage(storage)
     with session.begin(asked.plan({}), workers) as (driver, _):
         study = search.run(asked, driver)
         table = search.table(asked, study)
@@ -171,7 +173,7 @@ def command(
         )
         settings = tuple(asked.setting(values) for values in space.corners(chosen))
         plan.check(asked.plan({})._replace(settings=settings), root)
-        folder = sweep.checked(out or root / "sweeps" / digest(asked), "trials.csv")
+        folder = outputs.folder(out or root / "sweeps" / digest(asked), "trials.csv")
         where = Workers(workers or most_jobs(), scheduler, repository, remote)
         table = run(asked, where, storage, folder)
         print((folder / "search.md").read_text(encoding="utf-8"))

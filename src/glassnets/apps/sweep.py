@@ -8,6 +8,7 @@ import pandas as pd
 import typer
 
 from glassnets import config
+from glassnets.apps import outputs
 from glassnets.apps.run import most_jobs
 from glassnets.config.schema import Params
 from glassnets.errors import GlassnetsError, ParameterError, in_one_line
@@ -57,19 +58,6 @@ def seeds_of(given: str | None, params: Params, cells: tuple[plan.Cell, ...]) ->
     if len(each) != 1:
         raise ParameterError("--seeds: expected, as these datasets have different ones, got none")
     return tuple(each.pop())
-
-
-def checked(out: Path, marker: str) -> Path:
-    """An absolute folder for results. Raises ParameterError where something else is there: results
-    take the place of those of the same kind, which have the marker, and of nothing else."""
-    out = out.resolve()
-    if out.is_dir() and not any(out.iterdir()):
-        return out
-    if out.exists() and not (out / marker).is_file():
-        raise ParameterError(
-            f"--out: expected a new folder, or results of before with {marker}, got {out}"
-        )
-    return out
 
 
 def run(asked: Plan, workers: Workers, out: Path) -> pd.DataFrame:
@@ -156,7 +144,7 @@ def command(
         cells = plan.cells(cell or [], combined, params)
         asked = Plan(commit, stage, cells, combined, seeds_of(seeds, params, cells))
         plan.check(asked, root)
-        folder = checked(out or root / "sweeps" / asked.digest, "plan.json")
+        folder = outputs.folder(out or root / "sweeps" / asked.digest, "plan.json")
         where = Workers(workers or most_jobs(), scheduler, repository, remote)
         table = run(asked, where, folder)
         print((folder / "sweep.md").read_text(encoding="utf-8"))

@@ -374,7 +374,8 @@ def _probabilities(axes: Axes, explanation: Explanation, inputs: Inputs) -> None
     axes.barh(classes, p, color=colours, height=0.75)
     axes.set(xlim=(0, 1), ylim=(len(p) - 0.4, -0.6), yticks=classes)
     if inputs.class_names is not None:
-        axes.set_yticks(classes, [kinds.short(inputs.class_name(k), 13) for k in classes])
+        names = [kinds.short(inputs.class_name(k), 13) for k in classes]
+        axes.set_yticks(classes, names, parse_math=False)
     axes.set_xticks([0, 1], ["0", "100 %"])
     axes.tick_params(length=0, labelsize=7, labelcolor=GREY)
     axes.set_title("probability", fontsize=8, color=GREY, pad=4, loc="center", weight="normal")

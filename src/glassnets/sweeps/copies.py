@@ -2,6 +2,7 @@
 asked and from what else runs on the machine."""
 
 import logging
+import re
 import shutil
 import subprocess
 from collections import Counter
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
+from dvc.stage.cache import RunCacheNotFoundError
 from dvc_objects.fs.errors import AuthError, ConfigError, RemoteMissingDepsError
 from ruamel.yaml import YAML
 
@@ -19,13 +21,19 @@ from glassnets.errors import GlassnetsError
 from glassnets.pipeline import manifests
 from glassnets.pipeline.stages import manifest
 from glassnets.sweeps import plan
+from glassnets.sweeps.tasks import KilledError
 
 SHARED = ("fetch@", "preprocess@")  # stages that tasks need and that none of them is
 _REMOTE = "sweeps"
+_SIGNAL = re.compile(r"exited with (-\d+|1(2[89]|[3-9]\d))$")  # of a process, or of its shell
 _LOCK = Path(".dvc", "tmp", "dvc.lock")  # of the commit, what it has of SHARED
 
 # It would print every stage that it looks at.
 logging.getLogger("dvc").setLevel(logging.WARNING)
+
+
+class MissingRunError(GlassnetsError):
+    """The cache of runs lacks what a worker said that it had built."""
 
 
 def clone(repository: str, commit: str, folder: Path, remote: str) -> None:
@@ -123,14 +131,17 @@ def build(folder: Path, target: str) -> tuple[list[str], dict[str, str]]:
 
 def restore(folder: Path, target: str) -> dict[str, str]:
     """Has DVC check out what `build` built, from its cache of runs; the hash of every output, by
-    its path. Raises GlassnetsError where the cache has no such run: nothing is built."""
+    its path. Raises MissingRunError where the cache has no such run: nothing is built."""
     with _dvc(folder, "restored") as repo:
         own, others = stages(folder, target)
         _take(repo, others)
         for name in own:
             [stage] = repo.stage.collect(name)
             with repo.lock:
-                repo.stage_cache.restore(stage)  # raises where it is not there: reproduce runs it
+                try:
+                    repo.stage_cache.restore(stage)
+                except RunCacheNotFoundError as error:  # reproduce would run it
+                    raise MissingRunError(f"expected a run of {name}, got none") from error
             repo.reproduce(targets=[name], single_item=True)
         return _outputs(repo, own)
 
@@ -156,7 +167,13 @@ def push(folder: Path, targets: Sequence[str]) -> None:
     has its outputs there. Raises GlassnetsError where the remote cannot be written."""
     with _dvc(folder, "in the remote") as repo:
         repo.push(targets=[*targets])
-        repo.stage_cache.push(None)
+        odb = repo.cloud.get_remote_odb(None, "push --run-cache", hash_name="md5-dos2unix")
+        for key, value in repo.stage_cache.push(None, odb):
+            if not odb.fs.exists(odb.fs.join(odb.path, "runs", key[:2], key, value)):
+                raise GlassnetsError(  # DVC itself says nothing
+                    f"expected to write the run {key} into the remote, got nothing written: is "
+                    "there room, and may this user write into its folder runs/?"
+                )
         # Of runs that are in the remote none is kept, or each push would put all of them there.
         shutil.rmtree(repo.stage_cache.cache_dir, ignore_errors=True)
 
@@ -176,7 +193,8 @@ def fetch_runs(folder: Path) -> None:
             if count > 1:
                 raise GlassnetsError(
                     f"expected one result of a stage under the same inputs, got {count} in the "
-                    f"remote, under runs/{key[:2]}/{key}: the workers do not compute alike"
+                    f"remote, under runs/{key[:2]}/{key}: the workers do not compute alike; "
+                    "once they do, take that folder away, and the task is run again"
                 )
         for objects in repo.stage_cache.get_used_objs(used).values():
             if failed := repo.cloud.pull(objects).failed:
@@ -224,7 +242,8 @@ def _dvc(folder: Path, wanted: str) -> Iterator[Repo]:
     except (DvcException, AuthError, ConfigError, RemoteMissingDepsError, ImportError) as error:
         cause = error.__cause__ if isinstance(error, DvcException) else None
         said = " ".join(str(cause or error).split())
-        raise GlassnetsError(f"expected it {wanted} by DVC, got: {said}") from error
+        kind = KilledError if _SIGNAL.search(said) else GlassnetsError
+        raise kind(f"expected it {wanted} by DVC, got: {said}") from error
 
 
 def _git(folder: Path | None, *arguments: str) -> str:

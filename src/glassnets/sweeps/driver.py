@@ -1,8 +1,8 @@
 """Hands tasks to an executor, until each has its outcome."""
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, Executor, as_completed
-from contextlib import AbstractContextManager, ExitStack
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, as_completed
+from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import NoReturn
 
 from tqdm import tqdm
@@ -10,7 +10,7 @@ from tqdm import tqdm
 from glassnets.errors import GlassnetsError
 from glassnets.sweeps import tasks
 from glassnets.sweeps.outcomes import Outcomes
-from glassnets.sweeps.tasks import Outcome, Places, StageError, Task
+from glassnets.sweeps.tasks import KilledError, Outcome, Places, StageError, Task
 from glassnets.tracking.epochs import Limits
 
 ATTEMPTS = 3  # of workers that end before any task of theirs does
@@ -41,7 +41,8 @@ class Driver:
     def finish(self, limits: Mapping[Task, Limits | None]) -> dict[Task, str]:
         """Runs the tasks that have no outcome under their limits; of those whose training diverged,
         what it said. A task that is given twice is run once. Raises GlassnetsError where workers
-        end again and again, or cannot run tasks at all; outcomes so far are kept.
+        end again and again, or cannot run tasks at all; outcomes so far are kept, also where this
+        is interrupted.
         """
         failed: dict[Task, str] = {}
         attempts, before = 0, len(limits) + 1
@@ -59,7 +60,7 @@ class Driver:
                 before = len(waiting)
                 try:
                     self._follow(waiting, limits, failed, bar)
-                except BrokenExecutor as error:
+                except (BrokenExecutor, KilledError) as error:
                     self.close()
                     if attempts == ATTEMPTS:
                         raise GlassnetsError(
@@ -78,24 +79,41 @@ class Driver:
             self._executor = self._opened.enter_context(self.opening())
         submit = self._executor.submit
         futures = {submit(self.run, task, self.places, limits[task]): task for task in waiting}
-        broken: BrokenExecutor | None = None
-        for future in as_completed(futures):
-            task = futures[future]
-            try:
-                self.outcomes.put(task, limits[task], future.result())
-            except StageError as error:
-                failed[task] = str(error)
-            except BrokenExecutor as error:
-                broken = error  # others may have been done before
-                continue
-            except GlassnetsError:
-                raise
-            except Exception as error:  # of the executor: it lost its workers or its scheduler
-                said = " ".join(f"{type(error).__name__} {error}".split())[:200]
-                raise GlassnetsError(
-                    f"expected a worker to finish {task.stage}, got: {said}; what is done is kept, "
-                    "and the same command goes on from there"
-                ) from error
-            bar.update()
+        broken: BrokenExecutor | KilledError | None = None
+        try:
+            for future in as_completed(futures):
+                task = futures[future]
+                try:
+                    self.outcomes.put(task, limits[task], future.result())
+                except StageError as error:
+                    failed[task] = str(error)
+                except (BrokenExecutor, KilledError) as error:
+                    broken = error  # others may have been done before
+                    continue
+                except GlassnetsError:
+                    raise
+                except Exception as error:  # of the executor: it lost its workers or its scheduler
+                    raise GlassnetsError(
+                        f"expected a worker to finish {task.stage}, got: {_said(error)}; what is "
+                        "done is kept, and the same command goes on from there"
+                    ) from error
+                bar.update()
+        except BaseException:
+            self._keep_done(futures, limits)
+            raise
         if broken is not None:
             raise broken
+
+    def _keep_done(
+        self, futures: Mapping["Future[Outcome]", Task], limits: Mapping[Task, Limits | None]
+    ) -> None:
+        for future, task in futures.items():
+            if future.done() and not future.cancelled() and future.exception() is None:
+                with suppress(GlassnetsError):  # the first one is said
+                    self.outcomes.put(task, limits[task], future.result())
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, CancelledError):
+        return "that its scheduler went away"
+    return " ".join(f"{type(error).__name__} {error}".split())[:200]

@@ -1,14 +1,16 @@
 """What tasks run on: processes of this machine, or the workers of a Dask scheduler."""
 
 import ipaddress
+import logging
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,8 +22,8 @@ from glassnets.errors import GlassnetsError, ParameterError
 
 @contextmanager
 def processes(count: int, folder: Path) -> Iterator[Executor]:
-    """Processes of this machine, whose copies lie in the folder. They end with this one, however it
-    ends, and what they run with them."""
+    """Processes of this machine, whose copies lie in the folder. They end with the block or with
+    this one, however these end, and what they run with them."""
     shutil.rmtree(folder, ignore_errors=True)  # what a kill has left
     folder.mkdir(parents=True)
     executor = ProcessPoolExecutor(
@@ -29,10 +31,9 @@ def processes(count: int, folder: Path) -> Iterator[Executor]:
     )
     try:
         yield executor
-    except BaseException:
-        end_children()
-        raise
     finally:
+        end_children()
+        _end_in(folder)  # what a worker ran that was killed
         executor.shutdown(cancel_futures=True)
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -62,10 +63,24 @@ def end_children() -> None:
             continue
 
 
+def _end_in(folder: Path) -> None:
+    """Ends all processes that are at work in a folder."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if Path(process.cwd()).is_relative_to(folder.resolve()):
+                process.terminate()
+                found.append(process)
+    _, left = psutil.wait_procs(found, timeout=10)
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
 @contextmanager
 def dask(scheduler: str) -> Iterator[Executor]:
-    """The workers of a Dask scheduler. Raises ParameterError where its address is not `safe`, and
-    GlassnetsError where none answers or Dask is not installed."""
+    """The workers of a Dask scheduler. Raises ParameterError where its address, or one that it
+    listens at, is not `safe`, and GlassnetsError where none answers or Dask is not installed."""
     check_safe(scheduler)
     try:
         from distributed import Client
@@ -79,7 +94,12 @@ def dask(scheduler: str) -> Iterator[Executor]:
     except (OSError, ValueError, TypeError) as error:  # TypeError: tls:// without certificates
         said = " ".join(str(error).split())[:200]
         raise GlassnetsError(f"expected a Dask scheduler at {scheduler}, got: {said}") from error
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what fails is raised
     with client:
+        about = client.scheduler_info()
+        check_safe(about["address"])
+        if not about["workers"]:
+            print(f"{scheduler} has no workers yet: tasks wait for them", file=sys.stderr)
         # Each task is its own, also where another has the same arguments.
         executor: Executor = client.get_executor(pure=False)
         try:

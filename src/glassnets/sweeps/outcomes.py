@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from glassnets.errors import GlassnetsError
@@ -47,8 +48,15 @@ class Outcomes:
         )
         return self.folder / f"{task.digest}-{stopped}.json"
 
+    def drop(self, task: Task) -> None:
+        """Forgets what a task came to."""
+        self._path(task, None).unlink(missing_ok=True)
+
     def _read(self, path: Path) -> Outcome | None:
-        return Outcome(**artefacts.load_json(path)) if path.is_file() else None
+        if path.is_file():
+            with suppress(GlassnetsError):  # cut short with the power: as if it had not been run
+                return Outcome(**artefacts.load_json(path))
+        return None
 
 
 def _differing(a: Outcome, b: Outcome) -> str:

@@ -74,8 +74,7 @@ def grid(overrides: Sequence[str]) -> list[Setting]:
     """Every combination of the values of these overrides, in the form of ``dvc exp run -S``:
     ``key=value``, ``key=first,second``, ``key=range(1,5)``. The last key changes fastest. Raises
     ParameterError where one cannot be read."""
-    for override in overrides:
-        parsed(override)
+    check_distinct(overrides)
     try:
         combined = get_hydra_sweeps({"params.yaml": [*overrides]})
     except (HydraException, DvcException) as error:  # a range of numbers, which has no end
@@ -83,6 +82,18 @@ def grid(overrides: Sequence[str]) -> list[Setting]:
             f"{' '.join(overrides)}: expected KEY=VALUE[,VALUE…], got {_said(error)}"
         ) from None
     return [tuple(each["params.yaml"]) for each in combined]
+
+
+def check_distinct(overrides: Iterable[str]) -> None:
+    """Raises ParameterError where two are of one key: the last one would count alone."""
+    seen: set[str] = set()
+    for override in overrides:
+        name = key(override)
+        if name in seen:
+            raise ParameterError(
+                f"{override}: expected each key once, as {name}=first,second, got it again"
+            )
+        seen.add(name)
 
 
 def parsed(override: str) -> Override:
@@ -104,8 +115,8 @@ def listed(path: Path) -> list[Setting]:
     """The settings of a table: a key of params.yaml a column, a setting a row, an empty field for
     what the row leaves as it is. Raises ParameterError where there is none."""
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            header, *rows = csv.reader(file, strict=True)
+        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets put a mark first
+            header, *rows = filter(None, csv.reader(file, strict=True))
     except (OSError, ValueError, csv.Error) as error:
         raise ParameterError(f"--settings: expected a CSV table, got {_said(error)}") from None
     settings = []
@@ -157,6 +168,8 @@ def key(override: str) -> str:
 def check(plan: Plan, root: Path) -> None:
     """Raises ParameterError where a setting is none that params.yaml can have, and where one says
     what seeds there are."""
+    for own in plan.settings:
+        check_distinct(own)
     for override in itertools.chain.from_iterable(plan.settings):
         if key(override).rpartition(".")[2] == "seeds":
             raise ParameterError(

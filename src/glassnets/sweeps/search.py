@@ -11,7 +11,8 @@ other seeds are then not trained. Time decides nothing.
 
 import statistics
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import matplotlib
@@ -155,7 +156,7 @@ def keep(study: optuna.Study, name: str, storage: str) -> None:
     """Puts the trials of a study into a database, for Optuna's own tools, after those that it has
     of the name. storage: a URL, as sqlite:///study.db. Raises GlassnetsError where the database
     cannot be used or has other trials of the name."""
-    try:
+    with _database(storage):
         kept = optuna.create_study(
             study_name=name, storage=storage, load_if_exists=True, direction=study.direction
         )
@@ -166,6 +167,18 @@ def keep(study: optuna.Study, name: str, storage: str) -> None:
                 "these, got others: name another database"
             )
         kept.add_trials(trials[len(before) :])
+
+
+def check_storage(storage: str) -> None:
+    """Raises GlassnetsError where a database cannot be used; before a search, not after it."""
+    with _database(storage):
+        optuna.storages.get_storage(storage)
+
+
+@contextmanager
+def _database(storage: str) -> Iterator[None]:
+    try:
+        yield
     except (SQLAlchemyError, optuna.exceptions.OptunaError, ImportError, ValueError) as error:
         said = " ".join(str(error).split())[:200]
         raise GlassnetsError(f"expected a database at {_shown(storage)}, got: {said}") from error

@@ -25,6 +25,7 @@ def parse(given: Sequence[str]) -> tuple[Space, tuple[str, ...]]:
 
     Raises ParameterError where one cannot be read or none leaves a choice.
     """
+    plan.check_distinct(given)
     space: Space = {}
     fixed = []
     for text in given:

@@ -27,9 +27,11 @@ def restore(
     each variant's params.yaml and dvc.lock below out. Nothing is trained. copy: a `copies.clone`.
     Figures of the test part, where the sweep evaluates.
 
-    Raises GlassnetsError where what is restored is not what a worker said that it had built.
+    Raises GlassnetsError where what is restored is not what a worker said that it had built; where
+    it is not there, the task's outcome is forgotten.
     """
     copies.fetch_runs(copy)
+    missing: list[str] = []
     figures: dict[Task, dict[str, float]] = {}
     variants = tqdm(plan.variants(), desc="restoring", unit="variant", disable=None, leave=False)
     for setting, seed in variants:
@@ -42,13 +44,20 @@ def restore(
             continue
         copies.change(copy, plan.overrides(setting, seed))
         for task in whole:
-            outputs = copies.restore(copy, task.stage)
+            try:
+                outputs = copies.restore(copy, task.stage)
+            except copies.MissingRunError:
+                outcomes.drop(task)
+                missing.append(f"{task.stage} under {' '.join(task.overrides)}")
+                continue
             outcome = outcomes.get(task)
             if outcome is None or outcome.outputs != outputs:
                 raise GlassnetsError(
                     f"expected {task.stage} under {' '.join(task.overrides)} in the remote as a "
                     "worker built it, got other outputs"
                 )
+        if missing:
+            continue
         copies.settle(copy, [task.stage for task in whole])
         folder = out / f"{setting:03d}-seed-{seed}"
         folder.mkdir(parents=True)
@@ -59,6 +68,11 @@ def restore(
             path = copy / "results" / dataset / "cells" / family / "metrics.json"
             metrics = artefacts.load_json(path)
             figures[task] = {f"test_{name}": metrics[name]["mean"] for name in TEST_FIGURES}
+    if missing:
+        raise GlassnetsError(
+            f"expected all runs in the remote, got {len(missing)} that are not: {missing[0]}; the "
+            "same command runs them again"
+        )
     return figures
 
 
@@ -117,7 +131,9 @@ def settings(table: pd.DataFrame) -> pd.DataFrame:
     deviation of the figures, and how much higher its loss is than the best one's, seed by seed.
     Settings of which a network failed come last."""
     keys = [*table.columns[: table.columns.get_loc("cell")]]
-    figured = [name for name in table if str(name).startswith(("val_", "test_"))]
+    names = [*map(str, table.columns)]
+    after = names[names.index("seed") + 1 :]  # before it are keys, as test_set.cnn.training.epochs
+    figured = [name for name in after if name.startswith(("val_", "test_"))]
     rows: list[dict[str, Any]] = []
     for cell, own in table.groupby("cell", sort=False):
         losses = own.pivot(index="seed", columns="setting", values="val_loss")

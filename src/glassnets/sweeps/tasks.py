@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import platform
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -65,6 +66,10 @@ class StageError(GlassnetsError):
     """A training diverges under these overrides: a result, which any worker would have."""
 
 
+class KilledError(GlassnetsError):
+    """A stage was ended by a signal, as where memory is short: another worker may finish it."""
+
+
 _DIVERGED = "expected a finite loss"  # as `training.fit` says
 _at_work = threading.Lock()  # a worker of several threads runs one task after the other
 _copies: dict[tuple[Places, str], tempfile.TemporaryDirectory[str]] = {}
@@ -80,6 +85,7 @@ def run(task: Task, places: Places, limits: epochs.Limits | None = None) -> Outc
     from glassnets.sweeps import copies  # imports DVC
 
     with _at_work:
+        _use_own_python()
         folder = _copy(task.commit, places)
         copies.change(folder, task.overrides)
         _check_packages(folder, task)
@@ -92,10 +98,16 @@ def run(task: Task, places: Places, limits: epochs.Limits | None = None) -> Outc
                 said = " ".join(printed().rpartition("error: ")[2].split())[-300:]
                 message = f"{task.stage} under {' '.join(task.overrides)}: {said or error}"
                 # What else fails may be the machine's fault, and another's work.
-                kind = StageError if _DIVERGED in said else GlassnetsError
-                raise kind(message) from error
+                raise (StageError if _DIVERGED in said else type(error))(message) from error
         copies.push(folder, built)
         return Outcome(outputs, history(folder, *task.cell))
+
+
+@functools.cache
+def _use_own_python() -> None:
+    """Has stages, which dvc.yaml runs by `python`, run by this process's, whose packages are
+    looked at, also where its environment is not activated."""
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
 def history(folder: Path, dataset: str, family: str) -> dict[str, list[float]]:
@@ -111,6 +123,8 @@ def _copy(commit: str, places: Places) -> Path:
 
     if (places, commit) not in _copies:
         made = tempfile.TemporaryDirectory(prefix="glassnets-sweep-")
+        # What DVC notes of a project outside of it, which would stay.
+        os.environ["DVC_SITE_CACHE_DIR"] = tempfile.mkdtemp(dir=made.name)
         folder = Path(made.name) / "project"
         copies.clone(places.repository, commit, folder, places.remote)
         check_code(folder)

@@ -39,8 +39,8 @@ def track(params: Params, dataset: str) -> str:
             f"{', '.join(sorted(stale))}: `dvc repro compare@{dataset}` makes them, or "
             "`dvc checkout` brings them back"
         )
-    written = sum(from_files.log(params, dataset, f, *from_files.STAGES) for f in data.families)
-    tracked.log(params, dataset, *tracked.here(dataset))
+    written = sum(from_files.log_now(params, dataset, f, *from_files.STAGES) for f in data.families)
+    tracked.log_now(params, dataset, *tracked.here(dataset))
     count = len(data.families) * len(data.seeds)
     return (
         f"{dataset}: {count} runs below {len(data.families)} parent runs in MLflow, "

@@ -350,15 +350,21 @@ def faults(experiment: Experiment, params: Params, key: RunKey, run: entities.Ru
 
 
 def log(params: Params, dataset: str, family: str, *stages: str) -> int:
+    """Logs at the end of a stage, as `log_now` does. Where MLflow cannot be used it says so and
+    gives 0: the stage has its results. A task of a sweep logs nothing: the sweep does."""
+    if not epochs.followed():
+        with store.put_off(dataset):
+            return log_now(params, dataset, family, *stages)
+    return 0
+
+
+def log_now(params: Params, dataset: str, family: str, *stages: str) -> int:
     """Logs what these of `STAGES` wrote of a cell, where MLflow lacks it, and what train wrote
     where it lacks the run. Gives the number of runs that were written to.
 
     params: of the project; with them it starts TensorFlow where a model is lacking. dataset,
     family: the cell. Raises GlassnetsError where MLflow cannot be used or a stage has not run.
-    A task of a sweep logs nothing: the sweep does.
     """
-    if epochs.followed():
-        return 0
     keys = runs.keys(params, dataset, family)
     written = 0
     # Alone, or two processes would make the same runs.

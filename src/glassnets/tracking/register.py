@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import mlflow
+import networkx
 import numpy as np
 import pandas as pd
 import typer
@@ -25,7 +26,7 @@ from glassnets.config.schema import Params
 from glassnets.data import Arrays
 from glassnets.data.inputs import Inputs
 from glassnets.errors import GlassnetsError, in_one_line
-from glassnets.pipeline import artefacts, trained
+from glassnets.pipeline import artefacts, manifests, repository, trained
 from glassnets.tracking import PARAMETERS, TENSORFLOW, runs, store
 from glassnets.tracking.runs import RunKey
 from glassnets.tracking.store import Experiment
@@ -68,6 +69,26 @@ def register(params: Params, dataset: str) -> None:
         bar = tqdm(best, desc="registering", unit="model", disable=None, leave=False)
         lines = [_registered(experiment, params, key, train) for key in bar]
     print(*lines, sep="\n")
+
+
+def check_fresh(params: Params, dataset: str) -> None:
+    """Raises GlassnetsError where the verdicts and metrics that are here are not those of the
+    networks that are, or either is not of params.yaml."""
+    families = params.dataset(dataset).families
+    found = [
+        f"train@{dataset}-{family}: other parameters"
+        for family in families
+        if manifests.differs(params, "train", dataset, family)
+    ]
+    with repository.opened() as repo:
+        last = next(s for s in repo.index.stages if s.addressing == f"compare@{dataset}")
+        read = networkx.descendants(repo.index.graph, last)  # by it or by what it has read
+        found += repository.faults(repo, [*sorted(read, key=lambda s: s.addressing), last])
+    if found:
+        raise GlassnetsError(
+            f"{dataset}: expected networks and results as dvc.lock has them, got {found[0]}: "
+            f"`dvc repro compare@{dataset}` makes them, or `dvc checkout` brings them back"
+        )
 
 
 def best_seed(dataset: str, family: str) -> int:
@@ -178,6 +199,7 @@ def command(
     with in_one_line("other programs closed"):
         params = config.load(artefacts.params_file())
         config.check_known("datasets", [dataset], params.datasets)
+        check_fresh(params, dataset)
         register(params, dataset)
 
 

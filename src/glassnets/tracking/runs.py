@@ -10,8 +10,8 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -146,43 +146,71 @@ class Run:
         return {"dataset_name": described.name, "dataset_digest": described.digest}
 
 
+class Live:
+    """What a network's training says to its run, until MLflow cannot be used: the training goes on
+    then, and from its files all is logged later."""
+
+    def __init__(self, dataset: str, run: Run | None) -> None:
+        self.id = run and run.id
+        self._dataset, self._run = dataset, run
+
+    def log_epoch(self, epoch: int, logs: Mapping[str, float]) -> None:
+        self._say(lambda run: run.log_epoch(epoch, logs))
+
+    def end(self, resources: Mapping[str, float], status: str) -> None:
+        self._say(lambda run: run.log_metrics(resources))
+        self._say(lambda run: run.experiment.client.set_terminated(run.id, status))
+
+    def _say(self, something: Callable[[Run], None]) -> None:
+        run, self._run = self._run, None
+        if run is not None:
+            with store.put_off(self._dataset), store.usable(run.experiment.uri):
+                something(run)
+                self._run = run
+
+
 @contextmanager
 def training_run(
     params: Params, dataset: str, family: str, seed: int
-) -> Iterator[Run | epochs.Followed]:
+) -> Iterator[Live | epochs.Followed]:
     """The run of one seed's training, below its cell's parent run; where another process follows
     the training, its file in the place of one.
 
     While the block works, MLflow samples processor and memory once a second; after it, the run
     holds ``resources/wall_seconds``, ``resources/cpu_seconds`` (of the process, all threads) and
     ``resources/peak_mib`` (of the process since its start). It ends FAILED on an exception, KILLED
-    on a KeyboardInterrupt. Raises GlassnetsError when MLflow cannot be used.
+    on a KeyboardInterrupt. Raises GlassnetsError when MLflow cannot be used and nothing is lost by
+    that: at the beginning, with the first seed.
     """
     if file := epochs.followed():
         yield file
         return
     key = RunKey(dataset, family, seed, inputs_digest(artefacts.root(), dataset, family))
-    with store.experiment(dataset) as experiment:
-        run = begin(experiment, key, params)
+    live, monitor = Live(dataset, None), None
+    is_first = seed == params.dataset(dataset).seeds[0]
+    with nullcontext() if is_first else store.put_off(dataset):
+        with store.experiment(dataset) as experiment:
+            run = begin(experiment, key, params)
+        live = Live(dataset, run)
         monitor = SystemMetricsMonitor(run.id, sampling_interval=1, tracking_uri=experiment.uri)
         monitor.start()
-        wall, cpu = time.perf_counter(), time.process_time()
-        status = "FAILED"
-        try:
-            yield run
-            status = "FINISHED"
-        except KeyboardInterrupt:
-            status = "KILLED"
-            raise
-        finally:
+    wall, cpu = time.perf_counter(), time.process_time()
+    status = "FAILED"
+    try:
+        yield live
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        if monitor:
             monitor.finish()
-            resources = {
-                "resources/wall_seconds": time.perf_counter() - wall,
-                "resources/cpu_seconds": time.process_time() - cpu,
-                "resources/peak_mib": _peak() / 2**20,
-            }
-            run.log_metrics(resources)
-            experiment.client.set_terminated(run.id, status)
+        resources = {
+            "resources/wall_seconds": time.perf_counter() - wall,
+            "resources/cpu_seconds": time.process_time() - cpu,
+            "resources/peak_mib": _peak() / 2**20,
+        }
+        live.end(resources, status)
 
 
 def _peak() -> int:

@@ -6,6 +6,7 @@ prints where that shows each dataset's runs.
 
 import logging
 import os
+import re
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -41,6 +42,10 @@ _KIND = {"mlflow.experimentKind": "custom_model_development"}
 _LINK = "http://127.0.0.1:{port}/#/experiments/{id}/runs?workflowType=machine_learning"
 
 
+class TrackingError(GlassnetsError):
+    """MLflow cannot be used."""
+
+
 @dataclass(frozen=True)
 class Experiment:
     """The experiment of a dataset, ``glassnets-<dataset>``."""
@@ -70,7 +75,7 @@ def project() -> Path:
 
 @contextmanager
 def experiment(dataset: str) -> Iterator[Experiment]:
-    """The dataset's experiment, made where there is none. Raises GlassnetsError when MLflow cannot
+    """The dataset's experiment, made where there is none. Raises TrackingError when MLflow cannot
     be used, and for its errors in the block."""
     name = f"glassnets-{dataset}"
     with connected() as (client, uri, artifacts):
@@ -91,10 +96,10 @@ def experiment(dataset: str) -> Iterator[Experiment]:
 @contextmanager
 def connected() -> Iterator[tuple[mlflow.MlflowClient, str, Path | None]]:
     """A client, its URI and, where the store is a file, the folder of artifacts. Raises
-    GlassnetsError when MLflow cannot be used, and for its errors in the block."""
+    TrackingError when MLflow cannot be used, and for its errors in the block."""
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}{project()}/mlflow.db"
     artifacts = None
-    try:
+    with usable(uri):
         if uri.startswith(_SQLITE):
             database = Path(uri.removeprefix(_SQLITE)).absolute()
             artifacts = database.parent / "mlruns"
@@ -107,24 +112,56 @@ def connected() -> Iterator[tuple[mlflow.MlflowClient, str, Path | None]]:
                 http_request(credentials, "/health", "GET", max_retries=0, timeout=10)
             client = mlflow.MlflowClient(uri)
         yield client, uri, artifacts
+
+
+@contextmanager
+def usable(uri: str) -> Iterator[None]:
+    """Raises TrackingError for errors of MLflow in the block."""
+    try:
+        yield
     except (MlflowException, SQLAlchemyError, sqlite3.Error) as error:
-        message = " ".join(str(error).split())[:300]
+        shown = _without_credentials(uri)
+        message = " ".join(str(error).replace(uri, shown).split())[:300]
         forward = (
             "start its server, or unset MLFLOW_TRACKING_URI to use mlflow.db in the project"
             if os.environ.get("MLFLOW_TRACKING_URI")
             else "move mlflow.db away to begin a new one"
         )
-        raise GlassnetsError(
-            f"expected to use MLflow at {uri}, got: {message}; {forward}"
+        raise TrackingError(
+            f"expected to use MLflow at {shown}, got: {message}; {forward}"
         ) from error
 
 
+@contextmanager
+def put_off(dataset: str) -> Iterator[None]:
+    """Says on standard error, where MLflow cannot be used in the block, what logs later what the
+    block would have: work that is done is not lost for that."""
+    try:
+        yield
+    except TrackingError as error:
+        print(
+            f"warning: {error}; the work goes on, and `glassnets track {dataset}` logs it later",
+            file=sys.stderr,
+        )
+
+
+def _without_credentials(uri: str) -> str:
+    """Without the user and the password that stand before an address's host."""
+    return re.sub(r"(?<=://)[^/@]*(?=@)", "…", uri)
+
+
 def _relocate(database: Path, artifacts: str) -> None:
-    """Corrects where artifacts are, which MLflow keeps absolute, after the folder was moved."""
+    """Corrects where artifacts are, which MLflow keeps absolute, after the folder was moved. What
+    a server has made in the same database stays where it is."""
     with closing(sqlite3.connect(database, timeout=60)) as connection, connection:
         query = "SELECT name, artifact_location FROM experiments WHERE name LIKE 'glassnets-%'"
         found = connection.execute(query).fetchall()
-        for old in {location.removesuffix(name) for name, location in found} - {f"{artifacts}/"}:
+        ours = (
+            location.removesuffix(name)
+            for name, location in found
+            if location.startswith("file://") and location.endswith(f"/mlruns/{name}")
+        )
+        for old in {*ours} - {f"{artifacts}/"}:
             for table, column in _LOCATIONS:
                 connection.execute(
                     f"UPDATE {table} SET {column} = ? || substr({column}, ?) "

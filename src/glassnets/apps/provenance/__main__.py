@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glassnets.apps import release
+from glassnets.apps import outputs, release
 from glassnets.apps.provenance import Project, runs
 from glassnets.apps.provenance.datasets import datasets as described
 from glassnets.apps.provenance.packages import packages
@@ -14,6 +14,7 @@ from glassnets.pipeline import artefacts
 
 PACKAGES = "packages.cdx.json"
 DATASET = "dataset-{}.croissant.json"
+RUNS = "ro-crate-metadata.json"
 
 
 def write(project: Project, folder: Path) -> list[str]:
@@ -38,8 +39,9 @@ def command(
     out: Annotated[Path, typer.Option(help="The folder to write.")] = Path("provenance"),
 ) -> None:
     """Writes the packages, runs and datasets that results were made of, in standard forms."""
+    folder = outputs.folder(out, RUNS)
     project = Project(artefacts.root(), tuple(release.names(datasets)))
-    with artefacts.replacing(out.absolute()) as (partial,):
+    with artefacts.replacing(folder) as (partial,):
         partial.mkdir()
         files = write(project, partial)
     print(*(f"{out / name}" for name in files), sep="\n")

@@ -9,11 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import networkx
-from dvc.repo import Repo
 
 from glassnets import config
 from glassnets.errors import GlassnetsError
-from glassnets.pipeline import artefacts, manifests
+from glassnets.pipeline import artefacts, manifests, repository
 from glassnets.pipeline.verify import Outcome
 from glassnets.pipeline.verify.processor import gives_the_same_bytes, processor
 
@@ -108,7 +107,7 @@ def copy_project(root: Path, folder: Path) -> None:
 
 def _hashes(folder: Path) -> dict[str, dict[str, str]]:
     """Of each stage, after those it reads from, its outputs' hashes in dvc.lock by path."""
-    with Repo(str(folder)) as repo:
+    with repository.opened("say what dvc.lock has", folder) as repo:
         graph = repo.index.graph.reverse()  # DVC's points from a stage to those it reads from
         return {
             stage.name: {out.def_path: out.hash_info.value for out in stage.outs}
