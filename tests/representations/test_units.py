@@ -30,6 +30,17 @@ def test_a_unit_of_one_class_has_selectivity_1(labels):
     assert abs(unrelated["selectivity"]) < 0.2
 
 
+def test_of_a_class_that_one_half_alone_has_no_unit_is_selective(labels):
+    labels = np.where(labels == 7, 6, labels)
+    labels[0] = 7
+    responses = drawn(labels, 2)
+    responses[:, 0] = 9 * (labels == 7)
+    for seed in range(5):
+        table = units.describe(responses, labels, CLASSES, permutations=19, random_state=seed)
+        assert table["auc"].isna()[0]
+        assert table["p"][0] == 1
+
+
 def test_a_signed_unit_may_tell_a_class_by_falling(labels):
     responses = np.random.default_rng(0).normal(size=(len(labels), 2)).astype(np.float32)
     responses[:, 1] -= 8 * (labels == 3)

@@ -24,6 +24,7 @@ MAP = "RdBu_r"  # of attributions: red speaks for the class, blue against it
 _STYLE = {
     "font.family": "DejaVu Sans",  # ships with matplotlib
     "font.size": 11,
+    "text.parse_math": False,  # names of classes and columns may have dollars
     "axes.titlesize": 12,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",

@@ -125,7 +125,8 @@ def describe(
     """A row a unit: ``unit``; ``class``, which it prefers on one half of the images; measured on
     the other half ``selectivity`` (NaN in a layer with negative responses) and ``auc``;
     ``chance``, the mean selectivity with labels permuted within each half, the class chosen anew;
-    ``p`` of the auc by the same permutations; ``lifetime``, its `sparsity` over all images;
+    ``p`` of the auc by the same permutations, 1 where that is NaN, as no image of the class was
+    measured; ``lifetime``, its `sparsity` over all images;
     ``dead``, whether all its responses are the same; ``mean``, of them.
     """
     rng = np.random.default_rng(random_state)
@@ -149,7 +150,7 @@ def describe(
             permuted[half] = rng.permutation(labels[half])
         _, index, area_ = measured(permuted)
         chance += index / permutations
-        above += area_ >= auc
+        above += ~(area_ < auc)  # so p is 1 where the auc is NaN: its class was not measured
     return pd.DataFrame(
         {
             "unit": np.arange(responses.shape[1]),

@@ -1,5 +1,6 @@
 """The look inside the board's networks: lesions whose effect is known, over HTTP, and a browser."""
 
+import json
 import numpy as np
 import pandas as pd
 import pytest
@@ -161,6 +162,15 @@ def test_what_units_prefer_is_what_probe_wrote(networks, stroke, described):
             assert unit["prefers"] == expected
     for layer in inside(stroke, "lstm", True)["layers"]:  # which probe has not looked at
         assert {unit["prefers"] for unit in layer["most"]} == {None}
+
+
+def test_of_a_class_that_was_not_measured_there_is_no_auc(networks, stroke, described):
+    described(units_table().assign(auc=np.nan, p=1.0))
+    seen = Board(networks).inside(stroke, "cnn", True)
+    prefers = [unit["prefers"] for layer in seen["layers"] for unit in layer["most"]]
+    assert {each["auc"] for each in prefers if each} == {None}
+    assert not any(each["selective"] for each in prefers if each)
+    json.dumps(seen, allow_nan=False)
 
 
 def test_another_table_is_refused(networks, stroke, described):

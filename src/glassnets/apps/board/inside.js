@@ -102,7 +102,7 @@ function card(layer) {
   return made;
 }
 function preference(prefers) {
-  if (!prefers) return "";
+  if (!prefers || prefers.auc === null) return "";
   const by = prefers.selectivity === null ? `AUC\u00a0${prefers.auc.toFixed(2)}` : prefers.selectivity.toFixed(2).replace("-", "−");
   return prefers.selective ? `${prefers.class} (${by})` : `none shown (${by})`;
 }

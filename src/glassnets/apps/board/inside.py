@@ -97,15 +97,15 @@ class Inside:
 
     def _prefers(self, layer: str, unit: int) -> dict[str, Any] | None:
         """As units.csv has it the ``class`` that a unit prefers, its ``selectivity`` (None of one
-        that may be negative), ``auc``, and whether it is ``selective``; None where it has no such
-        unit."""
+        that may be negative), ``auc`` (None of a class that was not measured), and whether it is
+        ``selective``; None where it has no such unit."""
         row = self._described.get((layer, unit))
         if row is None:
             return None
         return {
             "class": self._network.inputs.class_name(row["class"]),
             "selectivity": None if np.isnan(row["selectivity"]) else row["selectivity"],
-            "auc": row["auc"],
+            "auc": None if np.isnan(row["auc"]) else row["auc"],
             "selective": row["p"] <= SIGNIFICANT,
         }
 
