@@ -1,6 +1,7 @@
 """The look inside the board's networks: lesions whose effect is known, over HTTP, and a browser."""
 
 import json
+
 import numpy as np
 import pandas as pd
 import pytest
