@@ -109,7 +109,7 @@ def test_no_password_is_printed(bare, monkeypatch):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         host = f"127.0.0.1:{closed.getsockname()[1]}"
-        for user in ("ana:secret@", "secret@"):
+        for user in ("ana:secret@", "secret@", "ana:p@secret@"):
             monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{user}{host}")
             with pytest.raises(GlassnetsError) as caught:
                 begin()

@@ -162,11 +162,15 @@ class Live:
         self._say(lambda run: run.experiment.client.set_terminated(run.id, status))
 
     def _say(self, something: Callable[[Run], None]) -> None:
-        run, self._run = self._run, None
-        if run is not None:
-            with store.put_off(self._dataset), store.usable(run.experiment.uri):
-                something(run)
-                self._run = run
+        if self._run is None:
+            return
+        with store.put_off(self._dataset):
+            try:
+                with store.usable(self._run.experiment.uri):
+                    something(self._run)
+            except store.TrackingError:
+                self._run = None
+                raise
 
 
 @contextmanager

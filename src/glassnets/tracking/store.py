@@ -147,7 +147,7 @@ def put_off(dataset: str) -> Iterator[None]:
 
 def _without_credentials(uri: str) -> str:
     """Without the user and the password that stand before an address's host."""
-    return re.sub(r"(?<=://)[^/@]*(?=@)", "…", uri)
+    return re.sub(r"(?<=://)[^/]*(?=@)", "…", uri)
 
 
 def _relocate(database: Path, artifacts: str) -> None:
