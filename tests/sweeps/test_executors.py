@@ -67,10 +67,15 @@ def test_processes_have_their_folder_and_end(tmp_path):
     assert not psutil.pid_exists(worker)
 
 
-def _start_sleeping(path):
-    child = subprocess.Popen(["sleep", "600"], cwd=tempfile.gettempdir())
-    path.write_text(f"{os.getpid()} {child.pid}")
-    time.sleep(600)
+def sleeping(path):
+    """A worker's task, which starts a program and sleeps: `exec` of this. It writes both numbers to
+    the path."""
+    return (
+        "import os, subprocess, tempfile, time\n"
+        "child = subprocess.Popen(['sleep', '600'], cwd=tempfile.gettempdir())\n"
+        f"with open({str(path)!r}, 'w') as file: file.write(f'{{os.getpid()}} {{child.pid}}')\n"
+        "time.sleep(600)\n"
+    )
 
 
 @pytest.mark.parametrize("is_killed", [False, True])
@@ -80,7 +85,7 @@ def test_an_error_ends_what_processes_run(tmp_path, is_killed):
 
     def work():
         with executors.processes(2, folder) as executor:
-            future = executor.submit(_start_sleeping, path)
+            future = executor.submit(exec, sleeping(path))
             pids[:] = map(int, _wait_for(lambda: path.is_file() and path.read_text().split()))
             if is_killed:  # its child is then no child of this process
                 psutil.Process(pids[0]).kill()
@@ -117,16 +122,15 @@ def test_a_scheduler_that_listens_to_all_is_refused(tmp_path):
 def test_a_killed_driver_leaves_no_process(tmp_path):
     path = tmp_path / "pids"
     code = (
-        "from glassnets.sweeps import executors; from tests.sweeps.test_executors import *\n"
+        "from glassnets.sweeps import executors\n"
         "from pathlib import Path\n"
         "if __name__ == '__main__':\n"
         f"    with executors.processes(1, Path({str(tmp_path / 'w')!r})) as executor:\n"
-        f"        executor.submit(_start_sleeping, Path({str(path)!r})).result()\n"
+        f"        executor.submit(exec, {sleeping(path)!r}).result()\n"
     )
     script = tmp_path / "script.py"
-    script.write_text(code.replace("import *", "import _start_sleeping"))
-    root = executors.__file__.split("/src/")[0]
-    environment = {**os.environ, "PYTHONPATH": f"{root}:{root}/src"}
+    script.write_text(code)
+    environment = {**os.environ, "PYTHONPATH": executors.__file__.split("/glassnets/")[0]}
     driver = subprocess.Popen([sys.executable, script], env=environment)
     pids = _wait_for(lambda: path.is_file() and path.read_text().split())
     driver.kill()
